@@ -1,0 +1,213 @@
+//! A cluster's desired state: rows, in an order that cannot go back unseen.
+//!
+//! Each generation has `chain = H(previous chain, H(sorted rows, operations aside))`. A hub that lacks an agent's (generation, chain) has been rolled
+//! back, whatever its number.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::digest::Digest;
+use crate::target::TargetRow;
+
+/// Where in a cluster's history a state stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Minted by an operator after a restore; an agent takes no other without their word.
+    pub incarnation: Uuid,
+    /// Grows by one with every change of the cluster's rows.
+    pub generation: u64,
+    /// Hash of the history up to here.
+    pub chain: Chain,
+}
+
+/// A 32-byte history hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Chain(pub [u8; 32]);
+
+/// All rows of a cluster at a position.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DesiredState {
+    /// Rows by application uid.
+    pub rows: BTreeMap<Uuid, TargetRow>,
+}
+
+/// The step from one generation to a later one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delta {
+    /// The generation that it starts from; ignored when `full`.
+    pub from: u64,
+    /// Where it leads.
+    pub to: Position,
+    /// Digest of all rows after it, operations aside.
+    pub digest: Digest,
+    /// Rows that are new or changed; every row, when `full`.
+    pub rows: Vec<TargetRow>,
+    /// Targets whose removal is finished: their rows go. A target that is merely missing from a full list is frozen, never removed.
+    pub finished: Vec<Uuid>,
+    /// Whether `rows` is the whole list.
+    pub full: bool,
+}
+
+/// Why an agent does not take a delta.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The hub's history is another one than the agent's: an operator must mint a new incarnation or bring the old hub back.
+    #[error("the hub offers incarnation {offered}, this cluster belongs to {held}")]
+    Incarnation {
+        /// What came.
+        offered: Uuid,
+        /// What is held.
+        held: Uuid,
+    },
+    /// It leads back.
+    #[error("the hub offers generation {offered}, this cluster already holds {held}")]
+    Backwards {
+        /// What came.
+        offered: u64,
+        /// What is held.
+        held: u64,
+    },
+    /// It starts elsewhere than the agent stands.
+    #[error("the change starts at generation {from}, this cluster holds {held}")]
+    Gap {
+        /// Where it starts.
+        from: u64,
+        /// What is held.
+        held: u64,
+    },
+    /// The rows after it are not what the hub says they are.
+    #[error("after the change the rows differ from the hub's")]
+    Digest,
+}
+
+// === impl Chain ===
+
+impl Chain {
+    /// The chain before the first generation.
+    pub const START: Self = Self([0; 32]);
+
+    /// The chain of the next generation.
+    pub fn next(self, state: &DesiredState) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(state.digest().to_bytes());
+        Self(hash.finalize().into())
+    }
+}
+
+// === impl DesiredState ===
+
+impl DesiredState {
+    /// A state of these rows.
+    pub fn of(rows: impl IntoIterator<Item = TargetRow>) -> Self {
+        Self { rows: rows.into_iter().map(|row| (row.application(), row)).collect() }
+    }
+
+    /// Digest of the rows by application uid, operations aside.
+    pub fn digest(&self) -> Digest {
+        let mut bytes = Vec::new();
+        for row in self.rows.values() {
+            let row = row.chained_bytes();
+            bytes.extend_from_slice(&(row.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(&row);
+        }
+        Digest::of(&bytes)
+    }
+
+    /// The state after `delta`, where an agent at `held` may take it. Rows missing from a full list are kept: absence of information is never a delete.
+    pub fn advanced(&self, held: Option<&Position>, delta: &Delta) -> Result<Self, Refused> {
+        if let Some(held) = held {
+            if held.incarnation != delta.to.incarnation {
+                return Err(Refused::Incarnation { offered: delta.to.incarnation, held: held.incarnation });
+            }
+            if delta.to.generation < held.generation {
+                return Err(Refused::Backwards { offered: delta.to.generation, held: held.generation });
+            }
+        }
+        let held_generation = held.map_or(0, |held| held.generation);
+        if !delta.full && delta.from != held_generation {
+            return Err(Refused::Gap { from: delta.from, held: held_generation });
+        }
+        let mut next = self.clone();
+        for uid in &delta.finished {
+            next.rows.remove(uid);
+        }
+        next.rows.extend(delta.rows.iter().map(|row| (row.application(), row.clone())));
+        let compared = if delta.full { Self::of(delta.rows.iter().cloned()) } else { next.clone() };
+        if compared.digest() == delta.digest { Ok(next) } else { Err(Refused::Digest) }
+    }
+
+    /// Targets that are held but that a full list no longer has: frozen and reported.
+    pub fn missing_from(&self, delta: &Delta) -> Vec<Uuid> {
+        if !delta.full {
+            return Vec::new();
+        }
+        let listed = Self::of(delta.rows.iter().cloned());
+        self.rows.keys().filter(|uid| !listed.rows.contains_key(uid)).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::ApplicationName;
+    use crate::target::TargetSpec;
+
+    fn row(id: u128, revision: &str) -> TargetRow {
+        TargetRow::Present(TargetSpec {
+            application: Uuid::from_u128(id),
+            name: ApplicationName::new("", "web").expect("a name"),
+            bundle: Digest::of(b"bundle"),
+            settings: Digest::of(b"settings"),
+            revision: revision.into(),
+            default_namespace: "shop".into(),
+            operation: None,
+            approval: None,
+            adoption: None,
+        })
+    }
+
+    fn delta(from: u64, to: u64, rows: Vec<TargetRow>, after: &DesiredState, full: bool) -> Delta {
+        let to = Position { incarnation: Uuid::nil(), generation: to, chain: Chain::START.next(after) };
+        Delta { from, to, digest: after.digest(), rows, finished: vec![], full }
+    }
+
+    #[test]
+    fn a_delta_leads_to_the_same_rows_as_a_full_list() {
+        let before = DesiredState::of([row(1, "a"), row(2, "a")]);
+        let after = DesiredState::of([row(1, "b"), row(2, "a")]);
+        let held = delta(0, 4, vec![], &before, true).to;
+        let step = delta(4, 6, vec![row(1, "b")], &after, false);
+        let whole = delta(0, 6, vec![row(1, "b"), row(2, "a")], &after, true);
+        assert_eq!(before.advanced(Some(&held), &step), Ok(after.clone()));
+        assert_eq!(DesiredState::default().advanced(None, &whole), Ok(after));
+    }
+
+    #[test]
+    fn history_never_goes_back_or_sideways() {
+        let state = DesiredState::of([row(1, "a")]);
+        let held = Position { incarnation: Uuid::nil(), generation: 5, chain: Chain::START };
+        let backwards = state.advanced(Some(&held), &delta(0, 4, vec![row(1, "a")], &state, true));
+        assert_eq!(backwards, Err(Refused::Backwards { offered: 4, held: 5 }));
+        let gap = state.advanced(Some(&held), &delta(4, 6, vec![], &state, false));
+        assert_eq!(gap, Err(Refused::Gap { from: 4, held: 5 }));
+        let mut foreign = delta(5, 6, vec![], &state, false);
+        foreign.to.incarnation = Uuid::max();
+        assert!(matches!(state.advanced(Some(&held), &foreign), Err(Refused::Incarnation { .. })));
+        let mut wrong = delta(5, 6, vec![], &state, false);
+        wrong.digest = Digest::of(b"other");
+        assert_eq!(state.advanced(Some(&held), &wrong), Err(Refused::Digest));
+    }
+
+    #[test]
+    fn a_row_missing_from_a_full_list_is_frozen_not_removed() {
+        let state = DesiredState::of([row(1, "a"), row(2, "a")]);
+        let list = DesiredState::of([row(1, "a")]);
+        let full = delta(0, 7, vec![row(1, "a")], &list, true);
+        assert_eq!(state.missing_from(&full), vec![Uuid::from_u128(2)]);
+        assert_eq!(state.advanced(None, &full).map(|s| s.rows.len()), Ok(2));
+    }
+}

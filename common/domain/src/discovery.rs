@@ -1,0 +1,67 @@
+//! What a cluster serves: its full resource list, by which objects are scoped and addressed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::manifest::{ResourceKey, group_of, version_of};
+
+/// One kind in one version, as discovery lists it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ApiResource {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+    /// The plural by which URLs name it.
+    pub plural: String,
+    /// Whether objects live in a namespace.
+    pub namespaced: bool,
+}
+
+/// A cluster's resources, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discovery {
+    resources: Vec<ApiResource>,
+    /// Groups whose discovery failed: nothing is concluded from the absence of their kinds.
+    pub failed_groups: Vec<String>,
+}
+
+// === impl Discovery ===
+
+impl Discovery {
+    /// Sorts and keeps.
+    pub fn new(mut resources: Vec<ApiResource>, mut failed_groups: Vec<String>) -> Self {
+        resources.sort_unstable();
+        resources.dedup();
+        failed_groups.sort_unstable();
+        Self { resources, failed_groups }
+    }
+
+    /// All resources, sorted by group, version, kind.
+    pub fn resources(&self) -> &[ApiResource] {
+        &self.resources
+    }
+
+    /// The resource of an object's group, version and kind.
+    pub fn find(&self, api_version: &str, kind: &str) -> Option<&ApiResource> {
+        let (group, version) = (group_of(api_version), version_of(api_version));
+        self.resources.iter().find(|r| r.group == group && r.version == version && r.kind == kind)
+    }
+
+    /// A resource of this group and kind in any version.
+    pub fn find_kind(&self, group: &str, kind: &str) -> Option<&ApiResource> {
+        self.resources.iter().find(|r| r.group == group && r.kind == kind)
+    }
+
+    /// Whether objects of the key's kind live in a namespace; `None` when the kind is not served.
+    pub fn is_namespaced(&self, key: &ResourceKey) -> Option<bool> {
+        self.find_kind(&key.group, &key.kind).map(|r| r.namespaced)
+    }
+
+    /// The list's digest, by which `Hello` says whether the hub knows it already.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}

@@ -1,0 +1,342 @@
+//! The hub's end of a session.
+
+use uuid::Uuid;
+
+use super::{AgentMessage, Compare, Hello, HubMessage, PROTOCOL_VERSION};
+use crate::desired_state::{Delta, Position};
+use crate::digest::Digest;
+use crate::discovery::Discovery;
+use crate::status::StatusDelta;
+
+/// Where a session stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    /// Connected; nothing was said.
+    AwaitingHello,
+    /// The store is raising the epoch.
+    Opening(Box<Hello>),
+    /// Open.
+    Open {
+        /// The session's epoch.
+        epoch: u64,
+        /// The last generation that was sent; `None` when the whole list must be sent next.
+        sent: Option<u64>,
+        /// A delta is being loaded.
+        loading: bool,
+        /// The newest generation that is known to exist.
+        newest: u64,
+    },
+    /// Over.
+    Closed,
+}
+
+/// What happens to a session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The agent said something.
+    Received(AgentMessage),
+    /// The store raised the epoch and knows how the agent's statements compare.
+    Opened(Opened),
+    /// The cluster's rows changed.
+    DesiredChanged {
+        /// The newest generation.
+        generation: u64,
+    },
+    /// A delta was loaded.
+    Loaded {
+        /// Rows and position.
+        delta: Box<Delta>,
+        /// Contents that the agent is known to lack: (address, compressed bytes), at most 64 KiB in all.
+        contents: Vec<(Digest, Vec<u8>)>,
+    },
+    /// The store answered a comparison.
+    Compared {
+        /// The comparison.
+        compare: Compare,
+        /// Whether the hub's digest of the agent's reports is another one.
+        reports_differ: bool,
+        /// Whether the rows at the same generation are other ones.
+        rows_differ: bool,
+    },
+    /// A newer session of the same cluster took over, or the identity was revoked.
+    Superseded {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the store says of a new session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// The new epoch.
+    pub epoch: u64,
+    /// Where the cluster's desired state stands.
+    pub position: Position,
+    /// Digest of the rows there, operations aside.
+    pub rows: Digest,
+    /// Whether the hub knows the agent's (generation, chain): if not, the hub was rolled back, or the agent belongs elsewhere.
+    pub knows_position: bool,
+    /// Whether the hub has the cluster's resource list.
+    pub knows_discovery: bool,
+    /// Whether the hub's digest of the agent's reports is the agent's.
+    pub knows_reports: bool,
+}
+
+/// What the shell does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Raise the epoch and compare.
+    Open(Box<Hello>),
+    /// Send.
+    Send(HubMessage),
+    /// Load the rows changed since a generation, or all of them.
+    Load {
+        /// The agent's generation; `None` for the whole list.
+        since: Option<u64>,
+    },
+    /// Store, fenced by the epoch.
+    StoreAck(u64),
+    /// Store, fenced by the epoch.
+    StoreHeld {
+        /// The application's uid.
+        application: Uuid,
+        /// The bundle.
+        bundle: Digest,
+    },
+    /// Store, fenced by the epoch.
+    StoreStatus(Box<StatusDelta>),
+    /// Store, fenced by the epoch.
+    StoreDiscovery(Discovery),
+    /// Compare with the store.
+    Compare(Compare),
+    /// The facts are verified: store the time at which the comparison came.
+    StoreVerified,
+    /// End the stream, after what was sent.
+    Close,
+}
+
+/// One step of the hub's end.
+pub fn step(state: State, event: Event) -> (State, Vec<Action>) {
+    match (state, event) {
+        (State::AwaitingHello, Event::Received(AgentMessage::Hello(hello))) => greet(hello),
+        (State::Opening(hello), Event::Opened(opened)) => open(&hello, opened),
+        (State::Open { epoch, sent, loading, newest }, event) => in_session(epoch, sent, loading, newest, event),
+        (State::Opening(hello), Event::DesiredChanged { .. }) => (State::Opening(hello), vec![]),
+        (State::AwaitingHello, Event::DesiredChanged { .. }) => (State::AwaitingHello, vec![]),
+        (State::Closed, _) => (State::Closed, vec![]),
+        (_, Event::Superseded { reason }) => refuse(reason, 0),
+        (State::AwaitingHello, _) => refuse("the first message must be Hello".into(), 0),
+        (State::Opening(_), _) => refuse("nothing may be said between Hello and Welcome".into(), 0),
+    }
+}
+
+fn refuse(reason: String, retry_after_ms: u64) -> (State, Vec<Action>) {
+    (State::Closed, vec![Action::Send(HubMessage::Refused { reason, retry_after_ms }), Action::Close])
+}
+
+fn greet(hello: Hello) -> (State, Vec<Action>) {
+    if hello.protocol != PROTOCOL_VERSION {
+        let reason =
+            format!("this hub speaks protocol {PROTOCOL_VERSION}, the agent {}: upgrade the older one", hello.protocol);
+        return refuse(reason, 60_000);
+    }
+    (State::Opening(Box::new(hello.clone())), vec![Action::Open(Box::new(hello))])
+}
+
+fn open(hello: &Hello, opened: Opened) -> (State, Vec<Action>) {
+    if !opened.knows_position {
+        // Nothing may be decided on a history that this hub does not have: the agent keeps what it holds.
+        let reason = "this hub does not know the agent's generation: it was restored from an older backup; the cluster holds what it has".into();
+        return refuse(reason, 60_000);
+    }
+    let welcome = HubMessage::Welcome {
+        epoch: opened.epoch,
+        want_discovery: !opened.knows_discovery,
+        want_reports: !opened.knows_reports,
+    };
+    let mut actions = vec![Action::Send(welcome)];
+    let held = hello.position.map(|position| position.generation);
+    let newest = opened.position.generation;
+    let in_sync = held == Some(newest) && hello.rows == opened.rows;
+    let since = held.filter(|held| *held < newest);
+    if !in_sync {
+        actions.push(Action::Load { since });
+    }
+    let sent = if in_sync { held } else { since };
+    (State::Open { epoch: opened.epoch, sent, loading: !in_sync, newest }, actions)
+}
+
+fn in_session(epoch: u64, sent: Option<u64>, loading: bool, newest: u64, event: Event) -> (State, Vec<Action>) {
+    let open = |sent, loading, newest| State::Open { epoch, sent, loading, newest };
+    match event {
+        Event::Received(message) => received(open(sent, loading, newest), message),
+        Event::DesiredChanged { generation } => {
+            let newest = newest.max(generation);
+            let behind = sent.is_none_or(|sent| sent < newest);
+            let load = behind && !loading;
+            let actions = if load { vec![Action::Load { since: sent }] } else { vec![] };
+            (open(sent, loading || load, newest), actions)
+        }
+        Event::Loaded { delta, contents } => {
+            let reached = delta.to.generation;
+            let mut actions = vec![Action::Send(HubMessage::Delta(delta))];
+            actions.extend(
+                contents
+                    .into_iter()
+                    .map(|(digest, compressed)| Action::Send(HubMessage::Content { digest, compressed })),
+            );
+            let again = reached < newest;
+            if again {
+                actions.push(Action::Load { since: Some(reached) });
+            }
+            (open(Some(reached), again, newest.max(reached)), actions)
+        }
+        Event::Compared { compare, reports_differ, rows_differ } => {
+            let answer = HubMessage::Compared { sent_at: compare.sent_at, want_reports: reports_differ };
+            let mut actions = vec![Action::Send(answer)];
+            if rows_differ && !loading {
+                actions.push(Action::Load { since: None });
+                return (open(None, true, newest), actions);
+            }
+            if compare.watches_live && !reports_differ && !rows_differ {
+                actions.push(Action::StoreVerified);
+            }
+            (open(sent, loading, newest), actions)
+        }
+        Event::Superseded { reason } => refuse(reason, 0),
+        Event::Opened(_) => (open(sent, loading, newest), vec![]),
+    }
+}
+
+fn received(state: State, message: AgentMessage) -> (State, Vec<Action>) {
+    let action = match message {
+        AgentMessage::Hello(_) => return refuse("Hello was already said".into(), 0),
+        AgentMessage::Discovery(discovery) => Action::StoreDiscovery(discovery),
+        AgentMessage::Ack { generation } => Action::StoreAck(generation),
+        AgentMessage::Held { application, bundle } => Action::StoreHeld { application, bundle },
+        AgentMessage::Status(delta) => Action::StoreStatus(delta),
+        AgentMessage::Compare(compare) => Action::Compare(compare),
+    };
+    (state, vec![action])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::ClusterFacts;
+    use crate::desired_state::{Chain, DesiredState};
+    use crate::time::from_millis;
+
+    fn position(generation: u64) -> Position {
+        Position { incarnation: Uuid::nil(), generation, chain: Chain::START }
+    }
+
+    fn hello(at: Option<u64>) -> Hello {
+        Hello {
+            instance: Uuid::nil(),
+            protocol: PROTOCOL_VERSION,
+            facts: ClusterFacts::default(),
+            discovery: Digest::of(b"d"),
+            position: at.map(position),
+            rows: Digest::of(b"rows"),
+            reported: Digest::of(b"r"),
+        }
+    }
+
+    fn opened(at: u64) -> Opened {
+        Opened {
+            epoch: 7,
+            position: position(at),
+            rows: Digest::of(b"rows"),
+            knows_position: true,
+            knows_discovery: true,
+            knows_reports: true,
+        }
+    }
+
+    fn session(held: Option<u64>, opened: Opened) -> (State, Vec<Action>) {
+        let (state, _) = step(State::AwaitingHello, Event::Received(AgentMessage::Hello(hello(held))));
+        step(state, Event::Opened(opened))
+    }
+
+    fn loads(actions: &[Action]) -> Vec<Option<u64>> {
+        actions.iter().filter_map(|a| if let Action::Load { since } = a { Some(*since) } else { None }).collect()
+    }
+
+    fn delta(to: u64) -> Box<Delta> {
+        let state = DesiredState::default();
+        Box::new(Delta {
+            from: 0,
+            to: position(to),
+            digest: state.digest(),
+            rows: vec![],
+            finished: vec![],
+            full: false,
+        })
+    }
+
+    #[test]
+    fn what_is_sent_first_depends_on_where_the_agent_stands() {
+        let (_, actions) = session(Some(5), opened(5));
+        assert!(loads(&actions).is_empty(), "in sync: nothing");
+        let (_, actions) = session(Some(3), opened(5));
+        assert_eq!(loads(&actions), [Some(3)], "behind: what changed");
+        let (_, actions) = session(None, opened(5));
+        assert_eq!(loads(&actions), [None], "new: everything");
+        let other = Opened { rows: Digest::of(b"other"), ..opened(5) };
+        let (_, actions) = session(Some(5), other);
+        assert_eq!(loads(&actions), [None], "same generation, other rows: everything");
+    }
+
+    #[test]
+    fn a_hub_that_was_rolled_back_decides_nothing() {
+        let (state, actions) = session(Some(9), Opened { knows_position: false, ..opened(5) });
+        assert_eq!(state, State::Closed);
+        assert!(matches!(&actions[0], Action::Send(HubMessage::Refused { reason, .. }) if reason.contains("backup")));
+    }
+
+    #[test]
+    fn changes_while_loading_are_loaded_after_it_once() {
+        let (state, _) = session(Some(5), opened(5));
+        let (state, actions) = step(state, Event::DesiredChanged { generation: 6 });
+        assert_eq!(loads(&actions), [Some(5)]);
+        let (state, actions) = step(state, Event::DesiredChanged { generation: 7 });
+        assert!(loads(&actions).is_empty());
+        let (state, actions) = step(state, Event::Loaded { delta: delta(6), contents: vec![] });
+        assert_eq!(loads(&actions), [Some(6)]);
+        let (_, actions) = step(state, Event::Loaded { delta: delta(7), contents: vec![] });
+        assert!(loads(&actions).is_empty());
+    }
+
+    #[test]
+    fn facts_are_verified_only_when_everything_agrees_and_watches_are_live() {
+        let compare = |watches_live| Compare {
+            sent_at: from_millis(1),
+            generation: 5,
+            rows: Digest::of(b"rows"),
+            reported: Digest::of(b"r"),
+            watches_live,
+        };
+        for (watches_live, reports_differ, rows_differ, want) in [
+            (true, false, false, true),
+            (false, false, false, false),
+            (true, true, false, false),
+            (true, false, true, false),
+        ] {
+            let (state, _) = session(Some(5), opened(5));
+            let event = Event::Compared { compare: compare(watches_live), reports_differ, rows_differ };
+            let (_, actions) = step(state, event);
+            assert_eq!(actions.contains(&Action::StoreVerified), want);
+            assert_eq!(!loads(&actions).is_empty(), rows_differ);
+        }
+    }
+
+    #[test]
+    fn the_first_word_is_hello_and_is_said_once() {
+        let (state, _) = step(State::AwaitingHello, Event::Received(AgentMessage::Ack { generation: 1 }));
+        assert_eq!(state, State::Closed);
+        let (state, _) = session(Some(5), opened(5));
+        let (state, _) = step(state, Event::Received(AgentMessage::Hello(hello(None))));
+        assert_eq!(state, State::Closed);
+    }
+}

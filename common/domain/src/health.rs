@@ -1,0 +1,150 @@
+//! How well one live object does, by the rules of Argo CD, and what that makes of the whole.
+//!
+//! One file per kind, each a pure function of the object. A kind without a file has no check: it is neither healthy nor unhealthy and counts
+//! for nothing. The rules and their source: `reference/argocd-semantics.md`, section D. This module knows nothing of sync status: an object
+//! that is missing or different is not less healthy for it.
+
+mod aggregate;
+mod api_service;
+mod crd;
+mod cron_job;
+mod daemon_set;
+mod deployment;
+mod hpa;
+mod ingress;
+mod job;
+mod part;
+mod pdb;
+mod pod;
+mod pvc;
+mod replica_set;
+mod service;
+mod stateful_set;
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use aggregate::{Contribution, aggregate, is_ignored};
+
+use crate::manifest::group_of;
+use part::{Malformed, Part};
+
+/// How well something does, from best to worst: the worst of several is their maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HealthStatus {
+    /// Does what it should.
+    Healthy,
+    /// Told not to work, such as a paused Deployment.
+    Suspended,
+    /// Not healthy yet, and may still become so.
+    Progressing,
+    /// Not there.
+    Missing,
+    /// Failed, or did not become healthy in its time.
+    Degraded,
+    /// Could not be judged.
+    Unknown,
+}
+
+/// The health of one object, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// How well it does.
+    pub status: HealthStatus,
+    /// What is waited for or went wrong; may be empty when healthy. Never holds a field's value that could be secret.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// A check of one kind: its rules in order, the first that applies decides.
+type Check = fn(Part<'_>) -> Result<Health, Malformed>;
+
+const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
+
+/// The health of a live object; `None` where its kind has no check, and so counts for nothing.
+///
+/// An object that is being deleted is Progressing whatever its kind, unless it is a hook that is only held by our finalizer. A field of the
+/// wrong type makes it Unknown, with the field named. Does not look at `ignore-healthcheck`: see [`is_ignored`].
+pub fn assess(object: &Value) -> Option<Health> {
+    if is_being_deleted(object) {
+        return Some(Health::progressing("Pending deletion"));
+    }
+    let health = check_of(object)?(Part::of(object));
+    Some(health.unwrap_or_else(|malformed| Health::new(HealthStatus::Unknown, malformed.to_string())))
+}
+
+fn is_being_deleted(object: &Value) -> bool {
+    let is_set = object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null());
+    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+    is_set && !finalizers.into_iter().flatten().any(|finalizer| finalizer == HOOK_FINALIZER)
+}
+
+fn check_of(object: &Value) -> Option<Check> {
+    let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
+    Some(match (group_of(text("apiVersion")), text("kind")) {
+        ("apps", "Deployment") => deployment::check,
+        ("apps", "ReplicaSet") => replica_set::check,
+        ("apps", "StatefulSet") => stateful_set::check,
+        ("apps", "DaemonSet") => daemon_set::check,
+        ("", "Pod") => pod::check,
+        ("", "Service") => service::check,
+        ("", "PersistentVolumeClaim") => pvc::check,
+        ("batch", "Job") => job::check,
+        ("batch", "CronJob") => cron_job::check,
+        ("networking.k8s.io" | "extensions", "Ingress") => ingress::check,
+        ("autoscaling", "HorizontalPodAutoscaler") => hpa::check,
+        ("apiregistration.k8s.io", "APIService") => api_service::check,
+        ("policy", "PodDisruptionBudget") => pdb::check,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::check,
+        _ => return None,
+    })
+}
+
+// === impl Health ===
+
+impl Health {
+    /// A status with its reason.
+    pub fn new(status: HealthStatus, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    fn healthy(message: impl Into<String>) -> Self {
+        Self::new(HealthStatus::Healthy, message)
+    }
+
+    fn progressing(message: impl Into<String>) -> Self {
+        Self::new(HealthStatus::Progressing, message)
+    }
+
+    fn degraded(message: impl Into<String>) -> Self {
+        Self::new(HealthStatus::Degraded, message)
+    }
+}
+
+// === impl HealthStatus ===
+
+impl HealthStatus {
+    /// The word that Argo CD uses, and that all our outputs do.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "Healthy",
+            Self::Suspended => "Suspended",
+            Self::Progressing => "Progressing",
+            Self::Missing => "Missing",
+            Self::Degraded => "Degraded",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl fmt::Display for HealthStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

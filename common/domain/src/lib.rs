@@ -1,0 +1,37 @@
+//! The pure core of Windlass: types and decisions.
+//!
+//! ```text
+//! git commit -> SourceTree -> render -> admit -> target -> DesiredState -> stream -> plan -> apply
+//!    cli / api <- store <- roll up <- report <- status <- health <- observe <-------------'
+//! ```
+//!
+//! Every step of that pipeline is decided here, by a function of data, and carried out by a shell of the same name in the hub or the agent. Nothing in
+//! this crate reads a clock, a file, a socket or the environment: `now` and entropy are arguments.
+#![deny(missing_docs)]
+
+pub mod access;
+pub mod application;
+pub mod bundle;
+pub mod canonical;
+pub mod cluster;
+pub mod desired_state;
+pub mod destination;
+pub mod digest;
+pub mod discovery;
+pub mod exchange;
+pub mod health;
+pub mod identity;
+pub mod inventory;
+pub mod live;
+pub mod manifest;
+pub mod name;
+pub mod operation;
+pub mod ownership;
+pub mod projection;
+pub mod render;
+pub mod revision;
+pub mod source;
+pub mod status;
+pub mod sync;
+pub mod target;
+pub mod time;

@@ -1,0 +1,142 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::source::{Entry, EntryKind};
+
+/// A tree in memory: path -> content; `->` in front makes a symbolic link.
+struct Files {
+    files: BTreeMap<&'static str, &'static str>,
+    reads: RefCell<Reads>,
+}
+
+impl Files {
+    fn of(files: &[(&'static str, &'static str)]) -> Self {
+        Self { files: files.iter().copied().collect(), reads: RefCell::default() }
+    }
+}
+
+impl SourceTree for Files {
+    fn list(&self, directory: &TreePath) -> Result<Vec<Entry>, SourceError> {
+        self.reads.borrow_mut().insert(directory.clone(), Some("tree".into()));
+        let prefix = if directory.as_str().is_empty() { String::new() } else { format!("{directory}/") };
+        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+        for (path, content) in &self.files {
+            let Some(rest) = path.strip_prefix(prefix.as_str()) else { continue };
+            let (name, kind) = match rest.split_once('/') {
+                Some((name, _)) => (name, EntryKind::Directory),
+                None if content.starts_with("->") => (rest, EntryKind::Symlink),
+                None => (rest, EntryKind::File),
+            };
+            entries.insert(name.into(), Entry { name: name.into(), kind, size: content.len() as u64 });
+        }
+        if entries.is_empty() {
+            Err(SourceError::NotFound(directory.as_str().into()))
+        } else {
+            Ok(entries.into_values().collect())
+        }
+    }
+
+    fn read(&self, file: &TreePath, _limit: u64) -> Result<Vec<u8>, SourceError> {
+        let content = self.files.get(file.as_str());
+        content.map(|c| c.as_bytes().to_vec()).ok_or_else(|| SourceError::NotFound(file.as_str().into()))
+    }
+
+    fn reads(&self) -> Reads {
+        self.reads.borrow().clone()
+    }
+}
+
+fn spec(source: serde_json::Value) -> ApplicationSpec {
+    serde_json::from_value(json!({"source": source})).expect("a spec")
+}
+
+fn run(files: &[(&'static str, &'static str)], source: serde_json::Value) -> Result<Rendered, RenderError> {
+    render(&Files::of(files), &spec(source), &Limits::default())
+}
+
+const A: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+
+#[test]
+fn a_directory_gives_its_objects_once_each() {
+    let files = [
+        ("app/a.yaml", A),
+        (
+            "app/b.json",
+            r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b"}}]}"#,
+        ),
+        ("app/c.yml", "---\n# nothing\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: v}\n"),
+        ("app/values.yaml", "replicas: 3\n"),
+        ("app/README.md", "# no manifest"),
+        ("app/skip.yaml", "# +argocd:skip-file-rendering\nnot: [valid"),
+        ("app/deep/d.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\n"),
+    ];
+    let names = |rendered: &Rendered| rendered.manifests.iter().map(|m| m.key.name.clone()).collect::<Vec<_>>();
+    let flat = run(&files, json!({"path": "app"})).expect("renders");
+    assert_eq!(names(&flat), ["a", "b"]);
+    assert_eq!(flat.manifests[0].value["data"], json!({"k": "v"}), "the last one counts");
+    assert_eq!(flat.repeated.len(), 1);
+    assert!(flat.warnings.iter().any(|w| w.contains("app/values.yaml")));
+    assert!(flat.reads.contains_key(&TreePath::parse("app").expect("a path")));
+    let deep = run(&files, json!({"path": "app", "directory": {"recurse": true}})).expect("renders");
+    assert_eq!(names(&deep), ["a", "b", "d"]);
+}
+
+#[test]
+fn what_is_not_built_yet_is_an_error_that_names_it() {
+    let hook =
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j, annotations: {argocd.argoproj.io/hook: PreSync}}\n";
+    let waves =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, annotations: {argocd.argoproj.io/sync-wave: '2'}}\n";
+    type Case<'a> = (&'a [(&'static str, &'static str)], serde_json::Value, &'a str);
+    let cases: &[Case<'_>] = &[
+        (&[("Chart.yaml", "")], json!({}), "Helm"),
+        (&[("kustomization.yaml", "")], json!({}), "Kustomize"),
+        (&[("a.jsonnet", "{}")], json!({}), "Jsonnet"),
+        (&[("a.yaml", A)], json!({"plugin": {}}), "plugin"),
+        (&[("a.yaml", A)], json!({"chart": "x"}), "Helm"),
+        (&[("a.yaml", A)], json!({"directory": {"include": "*.yaml"}}), "include"),
+        (&[("a.yaml", A)], json!({"helm": {}, "kustomize": {}}), "only one"),
+        (&[("a.yaml", hook)], json!({}), "hooks"),
+        (&[("a.yaml", A), ("b.yaml", waves)], json!({}), "several sync waves"),
+        (&[(".argocd-source.yaml", "")], json!({}), "overrides"),
+        (
+            &[("a.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\n")],
+            json!({}),
+            "applications that render",
+        ),
+        (&[("a.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {generateName: x-}\n")], json!({}), "generateName"),
+        (&[("a.yaml", "-> /etc/passwd")], json!({}), "symbolic link"),
+    ];
+    for (files, source, want) in cases {
+        let error = run(files, source.clone()).expect_err(want).to_string();
+        assert!(error.contains(want), "{error}");
+    }
+    let several = ApplicationSpec { sources: vec![Default::default(), Default::default()], ..Default::default() };
+    let error = render(&Files::of(&[("a.yaml", A)]), &several, &Limits::default()).expect_err("refused");
+    assert!(error.to_string().contains("2 entries"));
+}
+
+#[test]
+fn a_broken_file_is_named_with_its_place() {
+    let error = run(&[("app/a.yaml", "a: 1\n b: [")], json!({"path": "app"})).expect_err("broken").to_string();
+    assert!(error.starts_with("app/a.yaml: line 2"), "{error}");
+    let error =
+        run(&[("a.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {}\n")], json!({})).expect_err("broken").to_string();
+    assert_eq!(error, "a.yaml, line 1: metadata.name is missing or not a non-empty string");
+    let error = run(&[("a.yaml", A)], json!({"path": "nope"})).expect_err("missing").to_string();
+    assert!(error.contains(r#""nope" does not exist"#), "{error}");
+    assert!(run(&[("a.yaml", A)], json!({"path": "../x"})).is_err());
+}
+
+#[test]
+fn limits_are_named() {
+    let limits = Limits { objects: 1, ..Limits::default() };
+    let files = Files::of(&[("a.yaml", A), ("b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n")]);
+    let error = render(&files, &spec(json!({})), &limits).expect_err("too many").to_string();
+    assert!(error.contains("number of objects exceeds the limit of 1"), "{error}");
+    let limits = Limits { bytes: 10, ..Limits::default() };
+    assert!(render(&files, &spec(json!({})), &limits).is_err());
+}

@@ -1,0 +1,245 @@
+use super::*;
+use crate::bundle::BundleEntry;
+use crate::discovery::ApiResource;
+use crate::inventory::InventoryEntry;
+use crate::name::ApplicationName;
+use crate::sync::plan::{Intent, Verb, plan};
+
+const ALL: Intent = Intent { prune: true, heal_only: false };
+
+/// One target: git has `web` (a Deployment) and `settings` (a ConfigMap).
+struct World {
+    bundle: Bundle,
+    settings: TargetSettings,
+    owner: Owner,
+    discovery: Discovery,
+    live: LiveState,
+    inventory: Inventory,
+    approval: Option<Approval>,
+    adoption: Option<Adoption>,
+}
+
+fn key(kind: &str, name: &str) -> ResourceKey {
+    let group = if kind == "Deployment" { "apps" } else { "" };
+    ResourceKey { group: group.into(), kind: kind.into(), namespace: "shop".into(), name: name.into() }
+}
+
+fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+fn present(drift: Drift) -> Observed {
+    Observed::Present(LiveObject { uid: "uid".into(), drift, ..LiveObject::default() })
+}
+
+impl World {
+    fn new() -> Self {
+        let entry = |kind: &str, name: &str| BundleEntry {
+            key: ResourceKey { namespace: String::new(), ..key(kind, name) },
+            api_version: if kind == "Deployment" { "apps/v1" } else { "v1" }.into(),
+            digest: digest(name),
+        };
+        let resource = |group: &str, kind: &str, namespaced| ApiResource {
+            group: group.into(),
+            version: "v1".into(),
+            kind: kind.into(),
+            plural: format!("{}s", kind.to_lowercase()),
+            namespaced,
+        };
+        let served = vec![
+            resource("apps", "Deployment", true),
+            resource("", "ConfigMap", true),
+            resource("", "Namespace", false),
+        ];
+        Self {
+            bundle: Bundle::new(vec![entry("Deployment", "web"), entry("ConfigMap", "settings")], true),
+            settings: TargetSettings { automated: true, prune: true, self_heal: true, ..TargetSettings::default() },
+            owner: Owner {
+                installation: "here".into(),
+                application: ApplicationName::new("", "web").expect("a name"),
+                default_namespace: "shop".into(),
+            },
+            discovery: Discovery::new(served, vec![]),
+            live: LiveState::default(),
+            inventory: Inventory::default(),
+            approval: None,
+            adoption: None,
+        }
+    }
+
+    /// Everything applied, nothing changed since.
+    fn settled() -> Self {
+        let mut world = Self::new();
+        for (kind, name) in [("Deployment", "web"), ("ConfigMap", "settings")] {
+            world.own(kind, name, name);
+            world.live.set(key(kind, name), present(Drift::None));
+        }
+        world
+    }
+
+    fn own(&mut self, kind: &str, name: &str, applied: &str) {
+        let api_version = if kind == "Deployment" { "apps/v1" } else { "v1" }.into();
+        let entry = InventoryEntry { api_version, digest: Some(digest(applied)), baseline: None };
+        self.inventory.entries.insert(key(kind, name), entry);
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            bundle: &self.bundle,
+            bundle_digest: self.bundle.digest(),
+            settings: &self.settings,
+            approval: self.approval.as_ref(),
+            adoption: self.adoption.as_ref(),
+            owner: &self.owner,
+            discovery: &self.discovery,
+            live: &self.live,
+            inventory: &self.inventory,
+        }
+    }
+
+    fn state(&self, kind: &str, name: &str) -> ObjectState {
+        assess(&self.facts()).objects.remove(&key(kind, name)).map(|s| s.state).expect("assessed")
+    }
+
+    fn verbs(&self, intent: Intent) -> Vec<String> {
+        let (_, plan) = plan(&self.facts(), intent);
+        let verb = |v: &Verb| match v {
+            Verb::EnsureNamespace => "ensure",
+            Verb::Apply { adopt: true, .. } => "adopt",
+            Verb::Apply { .. } => "apply",
+            Verb::Delete { .. } => "delete",
+            Verb::Forget => "forget",
+        };
+        plan.actions.iter().map(|a| format!("{} {}", verb(&a.verb), a.key.name)).collect()
+    }
+}
+
+#[test]
+fn a_settled_target_is_synced_and_plans_nothing() {
+    let world = World::settled();
+    let assessment = assess(&world.facts());
+    assert_eq!(assessment.sync(), SyncStatus::Synced);
+    assert!(assessment.needs.is_empty() && assessment.hold.is_none());
+    assert!(world.verbs(ALL).is_empty());
+}
+
+#[test]
+fn a_new_target_looks_first_then_applies_in_the_order_of_kinds() {
+    let mut world = World::new();
+    assert_eq!(assess(&world.facts()).needs.len(), 2, "nothing is written to what was never looked at");
+    assert!(world.verbs(ALL).is_empty());
+    world.live.set(key("Deployment", "web"), Observed::Absent);
+    world.live.set(key("ConfigMap", "settings"), Observed::Absent);
+    assert_eq!(world.verbs(ALL), ["adopt settings", "adopt web"]);
+    world.settings.create_namespace = true;
+    assert_eq!(world.verbs(ALL), ["ensure shop", "adopt settings", "adopt web"]);
+}
+
+#[test]
+fn drift_is_healed_and_a_commit_is_not_healing() {
+    let mut world = World::settled();
+    world.live.set(key("Deployment", "web"), present(Drift::Drifted(vec!["spec.replicas".into()])));
+    world.own("ConfigMap", "settings", "an older manifest");
+    assert_eq!(world.verbs(Intent { prune: false, heal_only: true }), ["apply web"]);
+    assert_eq!(world.verbs(ALL), ["apply settings", "apply web"]);
+    let statuses = assess(&world.facts()).statuses();
+    assert!(statuses.iter().any(|s| s.message == "changed in the cluster: spec.replicas"));
+}
+
+#[test]
+fn a_watch_that_is_not_live_decides_nothing() {
+    let mut world = World::settled();
+    world.live.set(key("Deployment", "web"), Observed::Unknown("the apiserver does not answer".into()));
+    world.own("ConfigMap", "old", "old");
+    assert_eq!(assess(&world.facts()).sync(), SyncStatus::Unknown);
+    assert!(world.verbs(ALL).is_empty(), "neither applied nor deleted");
+}
+
+#[test]
+fn what_left_git_is_deleted_once_it_is_known_and_not_held() {
+    let mut world = World::settled();
+    world.own("ConfigMap", "old", "old");
+    assert_eq!(assess(&world.facts()).needs.len(), 1, "never seen: looked at");
+    world.live.set(key("ConfigMap", "old"), present(Drift::None));
+    assert_eq!(world.state("ConfigMap", "old"), ObjectState::Extra("uid".into()));
+    assert_eq!(world.verbs(ALL), ["delete old"]);
+    assert!(world.verbs(Intent { prune: false, ..ALL }).is_empty());
+    world.live.set(key("ConfigMap", "old"), Observed::Absent);
+    assert_eq!(world.verbs(ALL), ["forget old"]);
+}
+
+#[test]
+fn an_empty_render_deletes_nothing_until_exactly_that_set_is_approved() {
+    let mut world = World::settled();
+    world.bundle = Bundle::new(vec![], true);
+    let hold = assess(&world.facts()).hold.expect("held");
+    assert!(world.verbs(ALL).is_empty());
+    let approval = |set, bundle| Some(Approval { bundle, set, by: "ann".into() });
+    world.approval = approval(digest("another set"), world.bundle.digest());
+    assert!(world.verbs(ALL).is_empty());
+    world.approval = approval(hold.set, digest("another bundle"));
+    assert!(world.verbs(ALL).is_empty());
+    world.approval = approval(hold.set, world.bundle.digest());
+    assert_eq!(world.verbs(ALL), ["delete web", "delete settings"], "last kinds first");
+    world.bundle.complete = false;
+    world.approval = approval(hold.set, world.bundle.digest());
+    assert!(world.verbs(ALL).is_empty(), "an incomplete render is never pruned for");
+}
+
+#[test]
+fn somebody_elses_object_is_left_alone_until_adopted() {
+    let mut world = World::settled();
+    world.inventory.entries.remove(&key("Deployment", "web"));
+    let argo = LiveObject {
+        uid: "uid".into(),
+        tracking_id: Some("web:apps/Deployment:shop/web".into()),
+        ..LiveObject::default()
+    };
+    world.live.set(key("Deployment", "web"), Observed::Present(argo));
+    assert!(matches!(world.state("Deployment", "web"), ObjectState::Refused(owner) if owner.contains("Argo CD")));
+    assert!(world.verbs(ALL).is_empty());
+    world.adoption = Some(Adoption { keys: vec![key("Deployment", "web")], by: "ann".into() });
+    assert_eq!(world.verbs(ALL), ["adopt web"]);
+}
+
+#[test]
+fn a_manual_target_is_compared_by_one_dry_run() {
+    let mut world = World::settled();
+    world.settings = TargetSettings::default();
+    world.own("ConfigMap", "settings", "an older manifest");
+    let need = Need::DryRun { key: key("ConfigMap", "settings"), digest: digest("settings"), uid: "uid".into() };
+    assert_eq!(assess(&world.facts()).needs, [need]);
+    let answers = [
+        (DryRun::Same, SyncStatus::Synced),
+        (DryRun::Differs, SyncStatus::OutOfSync),
+        (DryRun::Impossible("no dry run".into()), SyncStatus::Unknown),
+    ];
+    for (answer, want) in answers {
+        world.live.dry_runs.insert((digest("settings"), "uid".into()), answer);
+        assert_eq!(assess(&world.facts()).sync(), want);
+        assert!(assess(&world.facts()).needs.is_empty());
+    }
+}
+
+#[test]
+fn a_kind_that_is_not_served_is_missing_and_never_pruned() {
+    let mut world = World::settled();
+    world.discovery =
+        Discovery::new(vec![world.discovery.find_kind("", "ConfigMap").cloned().expect("served")], vec!["apps".into()]);
+    world.own("Deployment", "old", "old");
+    assert_eq!(world.state("Deployment", "web"), ObjectState::NotServed);
+    assert!(matches!(world.state("Deployment", "old"), ObjectState::Unknown(_)));
+}
+
+#[test]
+fn a_removal_takes_what_is_ours_and_waits_for_what_is_not_known() {
+    let mut world = World::settled();
+    world.own("ConfigMap", "unseen", "x");
+    let removal = |cascade| plan_removal(&world.inventory, &world.live, &world.owner, cascade);
+    let plan = removal(crate::application::Cascade::Background);
+    let names: Vec<&str> = plan.actions.iter().map(|a| a.key.name.as_str()).collect();
+    assert_eq!(names, ["web", "settings"]);
+    assert_eq!(plan.skipped.len(), 1);
+    let plan = removal(crate::application::Cascade::Orphan);
+    assert!(plan.actions.iter().all(|a| a.verb == Verb::Forget) && plan.actions.len() == 3);
+}
