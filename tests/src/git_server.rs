@@ -1,0 +1,179 @@
+//! Git repositories made by the real `git`, and a server that gives them over HTTPS by the real `git http-backend`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::StatusCode;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use crate::control_plane::certificates::Authority;
+use crate::ports;
+
+mod backend;
+mod repo;
+mod request;
+
+pub use repo::Repo;
+pub use request::GitRequest;
+
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// User and password that the server asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user's name.
+    pub user: String,
+    /// The password or token.
+    pub password: String,
+}
+
+impl Credentials {
+    /// Credentials of these two.
+    pub fn new(user: &str, password: &str) -> Self {
+        Self { user: user.to_owned(), password: password.to_owned() }
+    }
+
+    fn header(&self) -> String {
+        format!("Basic {}", BASE64.encode(format!("{}:{}", self.user, self.password)))
+    }
+}
+
+/// A git server on 127.0.0.1 with a certificate authority of its own. It speaks the smart protocol in all versions and,
+/// as GitHub does, allows partial clones and fetches by commit. Dropping it ends it.
+#[derive(Debug)]
+pub struct GitServer {
+    root: PathBuf,
+    address: SocketAddr,
+    ca_pem: String,
+    shared: Arc<Shared>,
+    accepting: AbortHandle,
+}
+
+/// What the server's handle changes and its connections read.
+#[derive(Debug, Default)]
+struct Shared {
+    root: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    credentials: Option<Credentials>,
+    failing: Option<StatusCode>,
+    requests: Vec<GitRequest>,
+}
+
+impl Shared {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl GitServer {
+    /// Serves the repositories below `folder`; with `credentials` it answers 401 to everybody who does not show them.
+    pub async fn start(folder: &Path, credentials: Option<Credentials>) -> Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        let root = folder.canonicalize().with_context(|| format!("resolving {}", folder.display()))?;
+        let authority = Authority::new("windlass test git server")?;
+        let acceptor = TlsAcceptor::from(Arc::new(tls(&authority)?));
+        let listener = ports::listen().await?;
+        let address = listener.local_addr().context("reading the git server's address")?;
+        let state = Mutex::new(State { credentials, ..State::default() });
+        let shared = Arc::new(Shared { root: root.clone(), state });
+        let accepting = tokio::spawn(accept(listener, acceptor, Arc::clone(&shared))).abort_handle();
+        Ok(Self { root, address, ca_pem: authority.pem(), shared, accepting })
+    }
+
+    /// A new, empty repository with a work area of its own.
+    pub async fn create_repo(&self, name: &str) -> Result<Repo> {
+        Repo::create(&self.root, name).await
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of the repository `name`, without credentials.
+    pub fn https_url(&self, name: &str) -> String {
+        format!("https://{}/{name}.git", self.address)
+    }
+
+    /// The certificate authority a client has to trust, PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// Asks for other credentials from now on.
+    pub fn set_credentials(&self, credentials: Option<Credentials>) {
+        self.shared.with(|state| state.credentials = credentials);
+    }
+
+    /// Answers every request with this status from now on, or works again.
+    pub fn fail_with(&self, status: Option<StatusCode>) {
+        self.shared.with(|state| state.failing = status);
+    }
+
+    /// Every request so far, in the order of their answers, refused ones too.
+    pub fn requests(&self) -> Vec<GitRequest> {
+        self.shared.with(|state| state.requests.clone())
+    }
+
+    /// The requests since the last call of this, which is how a scenario counts what one poll costs.
+    pub fn take_requests(&self) -> Vec<GitRequest> {
+        self.shared.with(|state| std::mem::take(&mut state.requests))
+    }
+}
+
+impl Drop for GitServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+fn tls(authority: &Authority) -> Result<ServerConfig> {
+    let certified = authority.server("windlass test git server", &["127.0.0.1", "localhost"])?;
+    let certificate = CertificateDer::from_pem_slice(certified.certificate.as_bytes())?;
+    let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .context("configuring the git server's certificate")?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Owns the connections: aborting it ends them all.
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+                connections.spawn(async move {
+                    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
+                    let service = service_fn(|request| backend::answer(request, &shared));
+                    // A client that goes away early is the client's business.
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
