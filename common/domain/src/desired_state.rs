@@ -3,7 +3,7 @@
 //! Each generation has `chain = H(previous chain, H(sorted rows, operations aside))`. A hub that lacks an agent's (generation, chain) has been rolled
 //! back, whatever its number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -32,6 +32,8 @@ pub struct Chain(pub [u8; 32]);
 pub struct DesiredState {
     /// Rows by application uid.
     pub rows: BTreeMap<Uuid, TargetRow>,
+    /// Rows that the hub's last full list no longer had: held, reported, and no part of what both ends agree on.
+    pub frozen: BTreeSet<Uuid>,
 }
 
 /// The step from one generation to a later one.
@@ -103,13 +105,13 @@ impl Chain {
 impl DesiredState {
     /// A state of these rows.
     pub fn of(rows: impl IntoIterator<Item = TargetRow>) -> Self {
-        Self { rows: rows.into_iter().map(|row| (row.application(), row)).collect() }
+        Self { rows: rows.into_iter().map(|row| (row.application(), row)).collect(), frozen: BTreeSet::new() }
     }
 
-    /// Digest of the rows by application uid, operations aside.
+    /// Digest of the rows by application uid, operations and frozen rows aside.
     pub fn digest(&self) -> Digest {
         let mut bytes = Vec::new();
-        for row in self.rows.values() {
+        for row in self.rows.values().filter(|row| !self.frozen.contains(&row.application())) {
             let row = row.chained_bytes();
             bytes.extend_from_slice(&(row.len() as u64).to_be_bytes());
             bytes.extend_from_slice(&row);
@@ -134,19 +136,17 @@ impl DesiredState {
         let mut next = self.clone();
         for uid in &delta.finished {
             next.rows.remove(uid);
+            next.frozen.remove(uid);
         }
-        next.rows.extend(delta.rows.iter().map(|row| (row.application(), row.clone())));
-        let compared = if delta.full { Self::of(delta.rows.iter().cloned()) } else { next.clone() };
-        if compared.digest() == delta.digest { Ok(next) } else { Err(Refused::Digest) }
-    }
-
-    /// Targets that are held but that a full list no longer has: frozen and reported.
-    pub fn missing_from(&self, delta: &Delta) -> Vec<Uuid> {
-        if !delta.full {
-            return Vec::new();
+        for row in &delta.rows {
+            next.frozen.remove(&row.application());
+            next.rows.insert(row.application(), row.clone());
         }
-        let listed = Self::of(delta.rows.iter().cloned());
-        self.rows.keys().filter(|uid| !listed.rows.contains_key(uid)).copied().collect()
+        if delta.full {
+            let listed: BTreeSet<Uuid> = delta.rows.iter().map(TargetRow::application).collect();
+            next.frozen = next.rows.keys().filter(|uid| !listed.contains(uid)).copied().collect();
+        }
+        if next.digest() == delta.digest { Ok(next) } else { Err(Refused::Digest) }
     }
 }
 
@@ -207,7 +207,11 @@ mod tests {
         let state = DesiredState::of([row(1, "a"), row(2, "a")]);
         let list = DesiredState::of([row(1, "a")]);
         let full = delta(0, 7, vec![row(1, "a")], &list, true);
-        assert_eq!(state.missing_from(&full), vec![Uuid::from_u128(2)]);
-        assert_eq!(state.advanced(None, &full).map(|s| s.rows.len()), Ok(2));
+        let frozen = state.advanced(None, &full).expect("taken");
+        assert_eq!((frozen.rows.len(), frozen.frozen.iter().next()), (2, Some(&Uuid::from_u128(2))));
+        let held = full.to;
+        let after = DesiredState::of([row(1, "b")]);
+        let step = frozen.advanced(Some(&held), &delta(7, 8, vec![row(1, "b")], &after, false));
+        assert!(step.is_ok(), "a frozen row is no part of the comparison: {step:?}");
     }
 }

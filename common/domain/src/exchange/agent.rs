@@ -14,6 +14,9 @@ use crate::time::Timestamp;
 /// How often the comparison runs in an open session.
 pub const COMPARE_EVERY_SECONDS: u32 = 30;
 
+/// How many comparisons that differ are repeated at once in a session.
+const HURRIED_COMPARISONS: u8 = 3;
+
 /// What the agent last reported of each target, kept over sessions (not over restarts: the digest in `Hello` tells the hub).
 pub type Reported = BTreeMap<Uuid, TargetReport>;
 
@@ -25,6 +28,8 @@ pub struct State {
     reported: Reported,
     /// What it is to be told, newest value per target.
     pending: Reported,
+    /// Comparisons that differed in this session: the first few are repeated at once, then the usual time is waited.
+    differed: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +117,7 @@ pub enum Action {
 impl State {
     /// A new session of an agent that has reported and computed these statuses so far.
     pub fn new(reported: Reported, pending: Reported) -> Self {
-        Self { phase: Phase::Greeting, reported, pending }
+        Self { phase: Phase::Greeting, reported, pending, differed: 0 }
     }
 
     /// What survives the session: told, and still to be told.
@@ -194,7 +199,10 @@ fn received(state: &mut State, message: HubMessage) -> Vec<Action> {
         (_, HubMessage::Compared { want_reports, .. }) if want_reports => {
             tell_again(state);
             let mut actions = flush(state);
-            actions.push(Action::CompareNow);
+            state.differed = state.differed.saturating_add(1);
+            if state.differed <= HURRIED_COMPARISONS {
+                actions.push(Action::CompareNow);
+            }
             actions
         }
         (_, HubMessage::Compared { .. }) => vec![],
@@ -219,4 +227,85 @@ fn flush(state: &mut State) -> Vec<Action> {
         }
     }
     actions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::HealthStatus;
+    use crate::status::{StatusDelta, SyncStatus, TargetSummary};
+    use crate::time::from_millis;
+
+    fn report(id: u128, revision: &str) -> Box<TargetReport> {
+        let summary = TargetSummary {
+            sync: SyncStatus::Synced,
+            health: HealthStatus::Healthy,
+            health_message: String::new(),
+            revision: revision.into(),
+            bundle: None,
+            synced_revision: None,
+            synced_bundle: None,
+            conditions: vec![],
+            hold: None,
+            operation: None,
+            removed: false,
+        };
+        Box::new(TargetReport { application: Uuid::from_u128(id), summary, resources: BTreeMap::new() })
+    }
+
+    fn welcome(want_reports: bool) -> Event {
+        Event::Received(HubMessage::Welcome { epoch: 1, want_discovery: false, want_reports })
+    }
+
+    fn told(actions: &[Action]) -> Vec<&StatusDelta> {
+        actions
+            .iter()
+            .filter_map(|a| if let Action::Send(AgentMessage::Status(delta)) = a { Some(delta.as_ref()) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn only_the_newest_status_waits_for_the_session() {
+        let state = State::new(Reported::new(), Reported::new());
+        let (state, actions) = step(state, Event::Reported(report(1, "a")));
+        assert!(actions.is_empty());
+        let (state, _) = step(state, Event::Reported(report(1, "b")));
+        let (_, actions) = step(state, welcome(true));
+        assert_eq!(told(&actions).iter().map(|d| d.summary.revision.as_str()).collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn nothing_is_said_twice_over_a_reconnect_unless_the_hub_asks() {
+        let (state, _) = step(State::new(Reported::new(), Reported::new()), welcome(true));
+        let (state, actions) = step(state, Event::Reported(report(1, "a")));
+        assert_eq!(told(&actions).len(), 1);
+        let (state, actions) = step(state, Event::Reported(report(1, "a")));
+        assert!(told(&actions).is_empty(), "the same is not said again");
+        let (reported, pending) = state.into_reports();
+        let (_, actions) = step(State::new(reported.clone(), pending.clone()), welcome(false));
+        assert!(told(&actions).is_empty());
+        let (_, actions) = step(State::new(reported, pending), welcome(true));
+        assert!(told(&actions).iter().all(|delta| delta.full) && told(&actions).len() == 1);
+    }
+
+    #[test]
+    fn comparisons_that_go_on_differing_do_not_run_hot() {
+        let (mut state, _) = step(State::new(Reported::new(), Reported::new()), welcome(false));
+        let mut repeated = 0;
+        for _ in 0..20 {
+            let differs = Event::Received(HubMessage::Compared { sent_at: from_millis(0), want_reports: true });
+            let (next, actions) = step(state, differs);
+            repeated += actions.iter().filter(|a| **a == Action::CompareNow).count();
+            state = next;
+        }
+        assert_eq!(repeated, 3);
+    }
+
+    #[test]
+    fn a_refusal_ends_the_session_and_carries_the_wait() {
+        let refused = HubMessage::Refused { reason: "busy".into(), retry_after_ms: 500 };
+        let (state, actions) = step(State::new(Reported::new(), Reported::new()), Event::Received(refused));
+        assert_eq!(actions, [Action::Close { reason: "busy".into(), retry_after_ms: 500 }]);
+        assert!(step(state, welcome(false)).1.is_empty());
+    }
 }
