@@ -1,0 +1,224 @@
+//! The only wiring: from arguments to running tasks.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use windlass_domain::cluster::ClusterFacts;
+use windlass_domain::digest::Digest;
+use windlass_domain::discovery::Discovery;
+use windlass_domain::identity::JoinFile;
+use windlass_runtime::admin::{Admin, Readiness};
+use windlass_runtime::clock::Clock;
+use windlass_runtime::shutdown::Shutdown;
+use windlass_runtime::{telemetry, tls};
+
+use crate::args::Args;
+use crate::desired::{DirectoryChunks, Durable, SealKey};
+use crate::identity::{self, Identity};
+use crate::intake::Intake;
+use crate::link::{self, Connection, Fetcher};
+use crate::observe::{Cluster, WatchScope, Watches, discovery};
+use crate::sync::engine::{Engine, Fetch, Parts};
+use crate::sync::execute::Executor;
+use crate::sync::input::Input;
+
+/// Events that may wait for the engine. Watches then wait too, and the apiserver keeps what they have not read.
+const INBOX: usize = 1024;
+/// How long the tasks have to end.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often a cluster that does not answer at the start is asked again.
+const CLUSTER_RETRY: Duration = Duration::from_secs(2);
+
+const LINKED: &str = "session with the hub";
+
+/// Runs the agent until a signal.
+pub fn start(args: Args) -> Result<()> {
+    tls::install_crypto_provider();
+    telemetry::init()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(run(args))
+}
+
+async fn run(args: Args) -> Result<()> {
+    #[cfg(feature = "faults")]
+    windlass_runtime::faults::from_environment().map_err(anyhow::Error::msg)?;
+    let (clock, shutdown) = (Clock::system(), Shutdown::on_signals()?);
+    let readiness = Readiness::awaiting(&[LINKED]);
+    let listener = TcpListener::bind(args.admin_listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.admin_listen))?;
+    tracing::info!(address = %listener.local_addr()?, "admin port");
+    shutdown.spawn(Admin::new(clock.clone(), readiness.clone()).serve(listener, shutdown.token()));
+
+    let ended = tokio::select! {
+        ended = work(&args, &clock, &shutdown, readiness) => ended,
+        () = shutdown.started() => Ok(()),
+    };
+    shutdown.start();
+    if !shutdown.drain(DRAIN).await {
+        tracing::warn!("some tasks did not end in time");
+    }
+    ended
+}
+
+/// Everything bottom-up: the cluster, who we are, the durable copy, the engine, the link.
+async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readiness) -> Result<()> {
+    let cluster = Cluster::connect(args.kubeconfig.as_deref(), clock.clone()).await.context("the cluster")?;
+    let (facts, served) = first_answer(&cluster, clock).await;
+    let identity = Arc::new(identify(args, &facts, clock).await?);
+    let store = DirectoryChunks::open(args.state_dir.clone()).await.context("the state directory")?;
+    let durable = Durable::open(store, seal_key(&args.identity_dir)?).await.context("the durable copy")?;
+
+    let (inbox, engine_inbox) = mpsc::channel(INBOX);
+    let (events, seen) = mpsc::channel(INBOX);
+    let (to_link, link_inbox) = mpsc::channel(INBOX);
+    let watches = Watches::new(cluster.clone(), WatchScope::All, events, shutdown.clone());
+    let intake = Intake::restore(durable.clone(), watches.clone(), clock.clone(), served.clone(), facts, inbox.clone());
+    let intake = Arc::new(intake);
+    let service = link::Service::new(Arc::clone(&identity), clock.clone(), link_inbox, Arc::clone(&intake));
+    let engine = Engine::restore(
+        Parts {
+            installation: identity.installation.to_string(),
+            clock: clock.clone(),
+            durable,
+            watches: watches.clone(),
+            discovery: served,
+            executor: Executor::new(cluster.clone(), inbox.clone()),
+            link: to_link,
+            fetcher: Arc::new(FromHub(service.fetcher())),
+        },
+        inbox.clone(),
+    );
+    shutdown.spawn(pass_on(seen, inbox.clone()));
+    shutdown.spawn(follow_discovery(cluster, watches, clock.clone(), intake, inbox));
+    shutdown.spawn(show_connection(service.connection(), readiness));
+    shutdown.spawn(service.run(shutdown.token()));
+    tracing::info!(cluster = %identity.cluster, "agent is working");
+    engine.run(engine_inbox, shutdown.token()).await;
+    Ok(())
+}
+
+/// An apiserver that does not answer is waited for: an agent starts with its node.
+async fn first_answer(cluster: &Cluster, clock: &Clock) -> (ClusterFacts, Discovery) {
+    loop {
+        let answer = async {
+            Ok::<_, crate::observe::client::Error>((discovery::facts(cluster).await?, discovery::read(cluster).await?))
+        };
+        match answer.await {
+            Ok(answer) => return answer,
+            Err(error) => {
+                tracing::warn!(%error, "the cluster does not answer yet");
+                clock.sleep(CLUSTER_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn identify(args: &Args, facts: &ClusterFacts, clock: &Clock) -> Result<Identity> {
+    if let Some(identity) = Identity::load(&args.identity_dir)? {
+        return Ok(identity);
+    }
+    let Some(path) = &args.join else {
+        anyhow::bail!(
+            "this agent has not joined a hub: run `windlass cluster add NAME -o join.json` and start it with --join join.json"
+        );
+    };
+    let text = std::fs::read_to_string(path).with_context(|| format!("the join file {}", path.display()))?;
+    // The parser's words could repeat what it read, and that is a secret.
+    let file: JoinFile = serde_json::from_str(&text).map_err(|e| {
+        anyhow::anyhow!("{} is not a join file (line {}, column {})", path.display(), e.line(), e.column())
+    })?;
+    let identity = identity::join(&file, &args.identity_dir, facts, clock).await?;
+    tracing::info!(cluster = %identity.cluster, hub = file.hub, "joined");
+    Ok(identity)
+}
+
+/// The key of the durable copy lies beside the agent's own, outside what it seals.
+fn seal_key(directory: &Path) -> Result<SealKey> {
+    let path = directory.join("seal.key");
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let bytes: [u8; 32] =
+                bytes.try_into().map_err(|_| anyhow::anyhow!("{} is not a key of 32 bytes", path.display()))?;
+            Ok(SealKey::new(bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = SealKey::generate()?;
+            write_private(&path, key.expose()).with_context(|| format!("writing {}", path.display()))?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+async fn pass_on(mut seen: mpsc::Receiver<crate::observe::Event>, inbox: mpsc::Sender<Input>) {
+    while let Some(event) = seen.recv().await {
+        if inbox.send(Input::Observed(event)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads discovery again when definitions changed, and only then.
+async fn follow_discovery(
+    cluster: Cluster,
+    watches: Watches,
+    clock: Clock,
+    intake: Arc<Intake>,
+    inbox: mpsc::Sender<Input>,
+) {
+    let (changed, mut due) = mpsc::channel(1);
+    watches.watch_definitions(changed);
+    while due.recv().await.is_some() {
+        let discovery = loop {
+            match discovery::read(&cluster).await {
+                Ok(discovery) => break discovery,
+                Err(error) => {
+                    tracing::warn!(%error, "the cluster's resource list could not be read");
+                    clock.sleep(CLUSTER_RETRY).await;
+                }
+            }
+        };
+        intake.discovered(discovery.clone());
+        if inbox.send(Input::Discovered(discovery)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn show_connection(mut connection: watch::Receiver<Connection>, readiness: Readiness) {
+    loop {
+        let up = matches!(*connection.borrow_and_update(), Connection::Up { .. });
+        readiness.set(LINKED, up);
+        if connection.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Contents from the hub.
+struct FromHub(Fetcher);
+
+#[async_trait::async_trait]
+impl Fetch for FromHub {
+    async fn fetch(&self, digests: Vec<Digest>) -> Result<Vec<(Digest, Bytes)>, String> {
+        let fetched = self.0.fetch(&digests).await.map_err(|error| error.to_string())?;
+        if let Some(missing) = fetched.missing.first() {
+            tracing::warn!(first = %missing.short(), count = fetched.missing.len(), "the hub does not have contents that it named");
+        }
+        Ok(fetched.found.into_iter().map(|(digest, bytes)| (digest, Bytes::from(bytes))).collect())
+    }
+}

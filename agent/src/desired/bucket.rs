@@ -1,0 +1,70 @@
+//! One bucket on its way to the store and back.
+
+use bytes::Bytes;
+use uuid::Uuid;
+use windlass_domain::digest::Digest;
+
+use super::Error;
+use super::chunks::{ChunkStore, MAX_CHUNK};
+use super::pointer::{BucketChunks, ChunkReference};
+use super::records::{decode, encode};
+use super::seal::{Purpose, Sealer};
+
+/// zstd's cheapest level: what is stored is written often and read once.
+const LEVEL: i32 = 1;
+
+/// A bucket as it will be stored.
+pub(super) struct Prepared {
+    /// What the pointer will say of it.
+    pub(super) reference: BucketChunks,
+    /// The chunks' contents, in the same order.
+    pub(super) contents: Vec<Bytes>,
+}
+
+/// Compresses, seals and cuts a bucket's records. A bucket without records has no chunks.
+pub(super) fn prepare<'a>(
+    bucket: u32,
+    records: impl Iterator<Item = (&'a str, &'a Bytes)>,
+    sealer: &Sealer,
+) -> Result<Prepared, Error> {
+    let plain = encode(records);
+    if plain.is_empty() {
+        return Ok(Prepared { reference: BucketChunks::default(), contents: Vec::new() });
+    }
+    let compressed = zstd::bulk::compress(&plain, LEVEL).map_err(|error| Error::of_io("compressing", &error))?;
+    let sealed = Bytes::from(sealer.seal(Purpose::Bucket(bucket), compressed)?);
+    let contents: Vec<Bytes> =
+        (0..sealed.len()).step_by(MAX_CHUNK).map(|at| sealed.slice(at..sealed.len().min(at + MAX_CHUNK))).collect();
+    let chunks = contents.iter().map(|content| reference(content)).collect();
+    Ok(Prepared { reference: BucketChunks { size: plain.len() as u64, chunks }, contents })
+}
+
+/// Reads a bucket's records back.
+pub(super) async fn load(
+    bucket: u32,
+    reference: &BucketChunks,
+    store: &dyn ChunkStore,
+    sealer: &Sealer,
+) -> Result<Vec<(String, Bytes)>, Error> {
+    let mut sealed = Vec::new();
+    for chunk in &reference.chunks {
+        let bytes = store.read_chunk(&chunk.name).await?;
+        if Digest::of(&bytes) != chunk.digest {
+            return Err(Error::Corrupt { what: format!("chunk {}", chunk.name), why: "is not what was written" });
+        }
+        sealed.extend(bytes);
+    }
+    if sealed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let damaged = |why| Error::Corrupt { what: format!("bucket {bucket}"), why };
+    let compressed = sealer.open(Purpose::Bucket(bucket), &sealed)?;
+    let size = usize::try_from(reference.size).map_err(|_| damaged("is larger than memory"))?;
+    let plain = zstd::bulk::decompress(&compressed, size).map_err(|_| damaged("does not decompress"))?;
+    decode(plain).ok_or_else(|| damaged("is not a list of records"))
+}
+
+fn reference(content: &Bytes) -> ChunkReference {
+    // Random, so that a name is never used twice, whatever was left behind by whom.
+    ChunkReference { name: Uuid::new_v4().simple().to_string(), digest: Digest::of(content) }
+}

@@ -1,0 +1,32 @@
+//! What a store of chunks must do; where it keeps them is its own affair.
+
+use async_trait::async_trait;
+
+use super::Error;
+
+/// The longest chunk that is ever written, in bytes: a Kubernetes Secret holds it with room to spare.
+pub const MAX_CHUNK: usize = 900 * 1024;
+
+/// A place for immutable chunks and one pointer. Names are those of lower-case letters, digits and dashes, and are never used twice.
+///
+/// Every write is durable when it returns. There is one writer at a time.
+#[async_trait]
+pub trait ChunkStore: Send + Sync {
+    /// The pointer as last written; `None` before the first write.
+    async fn read_pointer(&self) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Replaces the pointer atomically: a reader sees the old or the new one. After an error it may be either.
+    async fn write_pointer(&self, bytes: &[u8]) -> Result<(), Error>;
+
+    /// A chunk's bytes; an error of kind [`Error::Corrupt`] when it is not there.
+    async fn read_chunk(&self, name: &str) -> Result<Vec<u8>, Error>;
+
+    /// Writes a new chunk of at most [`MAX_CHUNK`] bytes.
+    async fn write_chunk(&self, name: &str, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Removes a chunk; one that is not there is fine. Need not be durable: what comes back after a crash is collected at the next open.
+    async fn delete_chunk(&self, name: &str) -> Result<(), Error>;
+
+    /// The names of all chunks, those of interrupted writes too.
+    async fn list_chunks(&self) -> Result<Vec<String>, Error>;
+}

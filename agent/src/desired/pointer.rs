@@ -1,0 +1,93 @@
+//! The pointer: which chunks are the records.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use windlass_domain::digest::Digest;
+
+use super::Error;
+use super::seal::{FORMAT, Purpose, Sealer};
+
+const MAGIC: &[u8; 8] = b"windlass";
+/// Magic, format, key id.
+const HEADER: usize = 8 + 1 + 16;
+
+/// What the pointer says. There are as many buckets as the list has, a power of two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pointer {
+    pub(super) buckets: Vec<BucketChunks>,
+}
+
+/// Where one bucket is: its chunks in order; none when it has no records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct BucketChunks {
+    /// Bytes of the records before compression: the limit for decompression, and what the number of buckets is chosen by.
+    pub(super) size: u64,
+    pub(super) chunks: Vec<ChunkReference>,
+}
+
+/// A chunk and what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ChunkReference {
+    pub(super) name: String,
+    pub(super) digest: Digest,
+}
+
+// === impl Pointer ===
+
+impl Pointer {
+    /// One of no records.
+    pub(super) fn empty() -> Self {
+        Self { buckets: vec![BucketChunks::default()] }
+    }
+
+    pub(super) fn to_bytes(&self, sealer: &Sealer) -> Result<Vec<u8>, Error> {
+        let plain = serde_json::to_vec(self).map_err(|error| Error::Io(error.to_string()))?;
+        let mut bytes = Vec::with_capacity(HEADER + plain.len() + 64);
+        bytes.extend_from_slice(MAGIC);
+        bytes.push(FORMAT);
+        bytes.extend_from_slice(sealer.key_id());
+        bytes.extend(sealer.seal(Purpose::Pointer, plain)?);
+        Ok(bytes)
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8], sealer: &Sealer) -> Result<Self, Error> {
+        let damaged = |why| Error::Corrupt { what: "pointer".into(), why };
+        let (header, sealed) = bytes.split_at_checked(HEADER).ok_or_else(|| damaged("is too short"))?;
+        if !header.starts_with(MAGIC) {
+            return Err(damaged("is not one of an agent"));
+        }
+        match header[MAGIC.len()] {
+            FORMAT => {}
+            found => return Err(Error::TooNew { found, known: FORMAT }),
+        }
+        if header[MAGIC.len() + 1..] != *sealer.key_id() {
+            return Err(Error::WrongKey);
+        }
+        let plain = sealer.open(Purpose::Pointer, sealed)?;
+        let pointer: Self =
+            serde_json::from_slice(&plain).map_err(|_| damaged("is not of the form that is written"))?;
+        if !pointer.buckets.len().is_power_of_two() || u32::try_from(pointer.buckets.len()).is_err() {
+            return Err(damaged("has a number of buckets that is never written"));
+        }
+        Ok(pointer)
+    }
+
+    /// How many buckets there are.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.buckets.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The names of all chunks in use.
+    pub(super) fn names(&self) -> BTreeSet<&str> {
+        self.buckets.iter().flat_map(BucketChunks::names).collect()
+    }
+}
+
+// === impl BucketChunks ===
+
+impl BucketChunks {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.chunks.iter().map(|chunk| chunk.name.as_str())
+    }
+}

@@ -1,0 +1,83 @@
+//! A crash, or a store that fails, between any two changes of the store.
+
+use super::store::{Failing, MemoryChunks};
+use super::*;
+
+/// Records in several buckets, so that a write of many has many chunks.
+async fn filled() -> MemoryChunks {
+    let store = MemoryChunks::default();
+    let durable = Durable::open(store.clone(), key()).await.expect("opens");
+    let many = (0..200).map(|n| (format!("content/{n}"), Some(noise(8 * 1024)))).collect();
+    durable.write(many).await.expect("writes");
+    durable.write((0..20).map(|n| set(&format!("row/{n}"), "old")).collect()).await.expect("writes");
+    durable.close().await;
+    store
+}
+
+fn rows(durable: &Durable) -> Vec<String> {
+    durable.with_prefix("row/").into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_crash_at_any_moment_leaves_all_of_a_write_or_nothing() {
+    let whole = filled().await;
+    let mut succeeded = false;
+    for changes in 0..100 {
+        let store = whole.snapshot();
+        let durable = Durable::open(store.clone(), key()).await.expect("opens");
+        store.fail_after(changes, Failing::Before);
+        let result = durable.write((0..20).map(|n| set(&format!("row/{n}"), "new")).collect()).await;
+        let want = if result.is_ok() { "new" } else { "old" };
+        assert_eq!(rows(&durable), [want; 20], "in memory, after {changes} changes");
+        // What the process would still do is lost with it.
+        let left = store.snapshot();
+        left.heal();
+        let again = Durable::open(left.clone(), key()).await.expect("opens");
+        assert_eq!(rows(&again), [want; 20], "reopened, after {changes} changes");
+        assert_eq!(left.names().len(), whole.names().len(), "what was interrupted is collected at open");
+        succeeded |= result.is_ok();
+    }
+    assert!(succeeded, "a hundred changes are enough for the write");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_old_in_memory_and_either_after_reopening() {
+    let whole = filled().await;
+    for changes in 0..40 {
+        let store = whole.snapshot();
+        let durable = Durable::open(store.clone(), key()).await.expect("opens");
+        store.fail_after(changes, Failing::After);
+        let result = durable.write((0..20).map(|n| set(&format!("row/{n}"), "new")).collect()).await;
+        let want = if result.is_ok() { "new" } else { "old" };
+        assert_eq!(rows(&durable), [want; 20]);
+        let crashed = store.snapshot();
+        crashed.heal();
+        let found = rows(&Durable::open(crashed, key()).await.expect("opens"));
+        assert!(found == ["new"; 20] || (result.is_err() && found == ["old"; 20]), "after {changes} changes");
+        // The next write settles it.
+        store.heal();
+        durable.write(vec![set("row/0", want), set("settled", "yes")]).await.expect("writes");
+        durable.close().await;
+        let again = Durable::open(store, key()).await.expect("opens");
+        assert_eq!((rows(&again), text(&again, "settled").as_deref()), (vec![want.to_owned(); 20], Some("yes")));
+    }
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_takes_nothing_and_works_again_with_room() {
+    let store = filled().await;
+    let durable = Durable::open(store.clone(), key()).await.expect("opens");
+    let before = store.names();
+    store.fail_after(3, Failing::Full);
+    let change: Vec<Change> = (0..20).map(|n| set(&format!("row/{n}"), "new")).collect();
+    let refused = durable.write(change.clone()).await;
+    assert!(matches!(&refused, Err(error @ Error::Full(_)) if error.is_retryable()), "{refused:?}");
+    assert_eq!(rows(&durable), ["old"; 20]);
+    store.heal();
+    durable.write(change).await.expect("writes");
+    durable.close().await;
+    assert_eq!(rows(&durable), ["new"; 20]);
+    let again = Durable::open(store.clone(), key()).await.expect("opens");
+    assert_eq!(rows(&again), ["new"; 20]);
+    assert_eq!(store.names().len(), before.len());
+}

@@ -1,0 +1,124 @@
+//! Who this agent is: a key that was made here and never leaves, the certificate that the hub gave for it, and what came along at the join.
+//!
+//! It lives in one directory that only the agent's user may read. `identity.json` is written last: without it there is no identity, whatever else is there.
+
+mod directory;
+mod join;
+mod leaf;
+mod pin;
+
+use std::path::Path;
+
+use rustls_pki_types::CertificateDer;
+use uuid::Uuid;
+use windlass_domain::digest::DigestKey;
+use windlass_domain::time::Timestamp;
+use windlass_runtime::tls::PemIdentity;
+
+pub use join::{join, join_once};
+
+/// An agent that has joined. It has no `Debug` and no `Serialize`: it holds a private key.
+#[derive(Clone)]
+pub struct Identity {
+    /// The cluster's uid.
+    pub cluster: Uuid,
+    /// Random per installation of the agent: a reconnect has the same one.
+    pub instance: Uuid,
+    /// The hub's installation id, written to every managed object.
+    pub installation: Uuid,
+    /// The trust domain of SPIFFE ids.
+    pub trust_domain: String,
+    /// `host:port` of the hub's agents listener.
+    pub agents_address: String,
+    /// Uid of the namespace `kube-system` at the join: another uid is another cluster.
+    pub kube_system_uid: String,
+    /// Key under which Secrets are digested.
+    pub digest_key: DigestKey,
+    /// When the certificate ends.
+    pub not_after: Timestamp,
+    /// What the agents listener's certificate must lead to.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// Certificate chain and key.
+    pub certificate: PemIdentity,
+}
+
+/// Why there is no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what was written there.
+    #[error("{path} is damaged: {problem}. Restore it, or join again with a new token (windlass cluster rejoin)")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// The join file cannot be used.
+    #[error("the join file: {0}")]
+    JoinFile(String),
+    /// The hub cannot be reached.
+    #[error("cannot reach the hub at {hub}: {problem}")]
+    Unreachable {
+        /// Its address.
+        hub: String,
+        /// Why.
+        problem: String,
+    },
+    /// Somebody else answers at the hub's address, or the hub's CA is another one than the join file says.
+    #[error("the hub at {hub} presented a certificate authority that isn't the pinned one; the token was not sent")]
+    WrongAuthority {
+        /// Its address.
+        hub: String,
+    },
+    /// The handshake failed for another reason.
+    #[error("the TLS handshake with the hub at {hub} failed: {problem}; the token was not sent")]
+    Handshake {
+        /// Its address.
+        hub: String,
+        /// Why.
+        problem: String,
+    },
+    /// The hub refused the join.
+    #[error("the hub at {hub} refused the join: {reason}")]
+    Refused {
+        /// Its address.
+        hub: String,
+        /// Its words.
+        reason: String,
+    },
+    /// The hub's answer cannot be used.
+    #[error("the hub's answer to the join cannot be used: {0}")]
+    Reply(String),
+    /// No key can be made.
+    #[error("cannot make a key: {0}")]
+    Key(String),
+}
+
+// === impl Error ===
+
+impl Error {
+    /// Whether the same join may work later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// The identity in `directory`; `None` where the agent has not joined.
+    ///
+    /// # Errors
+    /// When it is there and cannot be used. It is never replaced silently: another key would be another agent.
+    pub fn load(directory: &Path) -> Result<Option<Self>, Error> {
+        directory::load(directory)
+    }
+}

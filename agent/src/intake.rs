@@ -1,0 +1,143 @@
+//! What the hub says, made durable before it is believed.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex as Cell;
+use tokio::sync::{Mutex, mpsc};
+use tracing::{info, warn};
+use windlass_domain::cluster::ClusterFacts;
+use windlass_domain::desired_state::{Delta, DesiredState, Position};
+use windlass_domain::digest::Digest;
+use windlass_domain::discovery::Discovery;
+use windlass_domain::target::TargetRow;
+use windlass_runtime::clock::Clock;
+
+use crate::desired::Durable;
+use crate::link::{Desired, Standing};
+use crate::observe::Watches;
+use crate::sync::input::Input;
+use crate::sync::target::row_name;
+
+const POSITION: &str = "position";
+const FROZEN: &str = "frozen";
+/// A kind that is silent for longer, without an event or a bookmark, is stale.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// The rows that this agent holds, and where they stand. One delta is taken at a time.
+pub struct Intake {
+    durable: Durable,
+    held: Mutex<Held>,
+    stated: Cell<Stated>,
+    watches: Watches,
+    clock: Clock,
+    engine: mpsc::Sender<Input>,
+}
+
+struct Held {
+    position: Option<Position>,
+    state: DesiredState,
+}
+
+/// What `Hello` and comparisons say, kept beside so that they never wait for a write.
+struct Stated {
+    position: Option<Position>,
+    rows: Digest,
+    discovery: Discovery,
+    facts: ClusterFacts,
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// Over what the durable copy holds.
+    pub fn restore(
+        durable: Durable,
+        watches: Watches,
+        clock: Clock,
+        discovery: Discovery,
+        facts: ClusterFacts,
+        engine: mpsc::Sender<Input>,
+    ) -> Self {
+        let rows = durable.with_prefix("row/").into_iter().filter_map(|(name, bytes)| {
+            let row = serde_json::from_slice::<TargetRow>(&bytes);
+            row.inspect_err(|error| warn!(record = name, %error, "a durable row is unreadable")).ok()
+        });
+        let mut state = DesiredState::of(rows);
+        state.frozen = durable.read(FROZEN).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let position = durable.read(POSITION).and_then(|bytes| serde_json::from_slice::<Position>(&bytes).ok());
+        let stated = Stated { position, rows: state.digest(), discovery, facts };
+        Self { durable, held: Mutex::new(Held { position, state }), stated: Cell::new(stated), watches, clock, engine }
+    }
+
+    /// The cluster's resource list changed.
+    pub fn discovered(&self, discovery: Discovery) {
+        self.stated.lock().discovery = discovery;
+    }
+
+    async fn take_delta(&self, delta: Delta) -> Result<(), String> {
+        let mut held = self.held.lock().await;
+        let next = held.state.advanced(held.position.as_ref(), &delta).map_err(|e| e.to_string())?;
+        let mut writes: Vec<(String, Option<Bytes>)> = Vec::new();
+        for row in &delta.rows {
+            let bytes = serde_json::to_vec(row).map_err(|e| e.to_string())?;
+            writes.push((row_name(row.application()), Some(bytes.into())));
+        }
+        writes.extend(delta.finished.iter().map(|application| (row_name(*application), None)));
+        let position = serde_json::to_vec(&delta.to).map_err(|e| e.to_string())?;
+        writes.push((POSITION.to_owned(), Some(position.into())));
+        if next.frozen != held.state.frozen {
+            let frozen = serde_json::to_vec(&next.frozen).map_err(|e| e.to_string())?;
+            writes.push((FROZEN.to_owned(), Some(frozen.into())));
+        }
+        self.durable.write(writes).await.map_err(|e| format!("the rows could not be kept: {e}"))?;
+        info!(
+            generation = delta.to.generation,
+            changed = delta.rows.len(),
+            finished = delta.finished.len(),
+            full = delta.full,
+            "rows taken"
+        );
+        held.position = Some(delta.to);
+        let frozen = next.frozen.clone();
+        held.state = next;
+        {
+            let mut stated = self.stated.lock();
+            stated.position = Some(delta.to);
+            stated.rows = delta.digest;
+        }
+        let rows = Input::Rows { changed: delta.rows, finished: delta.finished, frozen };
+        self.engine.send(rows).await.map_err(|_| "the agent is stopping".to_owned())
+    }
+}
+
+#[async_trait]
+impl Desired for Intake {
+    async fn standing(&self) -> Standing {
+        let stated = self.stated.lock();
+        Standing {
+            position: stated.position,
+            rows: stated.rows,
+            discovery: stated.discovery.digest(),
+            facts: stated.facts.clone(),
+        }
+    }
+
+    async fn take(&self, delta: Delta) -> Result<(), String> {
+        self.take_delta(delta).await
+    }
+
+    async fn keep(&self, digest: Digest, bytes: Vec<u8>) {
+        // The engine is gone only when the agent stops.
+        let _ = self.engine.send(Input::Content { digest, bytes: bytes.into() }).await;
+    }
+
+    async fn discovery(&self) -> Discovery {
+        self.stated.lock().discovery.clone()
+    }
+
+    fn watches_live(&self) -> bool {
+        self.watches.watches_live(self.clock.now(), SILENCE)
+    }
+}

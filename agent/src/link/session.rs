@@ -1,0 +1,209 @@
+//! One session: the stream, and the domain's state machine between it, the durable copy and the outbox.
+//!
+//! The loop never waits for one direction only: while frames cannot be sent, frames are still read, or two full pipes would wait for each other for ever.
+//! The outbox is emptied only when everything said so far is on its way, so that what waits there is replaced by newer values instead of queueing here.
+
+mod actions;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use windlass_domain::exchange::agent::{COMPARE_EVERY_SECONDS, Event, State};
+use windlass_domain::exchange::{Hello, HubMessage, PROTOCOL_VERSION};
+use windlass_domain::time::Timestamp;
+use windlass_proto::frame::MAX_GRPC_MESSAGE_BYTES;
+use windlass_proto::v1::Frame;
+use windlass_proto::v1::agent_client::AgentClient;
+use windlass_proto::{Decoder, Encoder};
+
+use super::connect::{self, Windows};
+use super::held::Unproven;
+use super::{Connection, Desired, Ended, Link, Memory};
+
+/// How long the hub may take to say Welcome.
+const WELCOME_LIMIT: Duration = Duration::from_secs(30);
+/// How many comparisons may be unanswered: then the hub is there and does nothing.
+const MAX_UNANSWERED: u32 = 3;
+/// Frames on their way into HTTP/2: 256 KiB at most.
+const FRAMES_UNDER_WAY: usize = 16;
+
+/// An open stream.
+struct Session<'a, D> {
+    link: &'a Link<D>,
+    state: State,
+    encoder: Encoder,
+    decoder: Decoder<HubMessage>,
+    /// What was said and is not yet on its way.
+    queue: VecDeque<Frame>,
+    unproven: Unproven,
+    unanswered: u32,
+    /// Whether the hub said Welcome.
+    open: bool,
+    /// When the next comparison is due; before Welcome, when that is overdue.
+    due: Timestamp,
+    ended: Option<Ended>,
+}
+
+/// Dials, and holds the session until it ends. What was told and what was still to be told is in `memory` before and after.
+pub(super) async fn run<D: Desired>(link: &Link<D>, memory: &mut Memory) -> Ended {
+    let channel = match connect::dial(&link.identity, &link.clock, Windows::SESSION).await {
+        Ok(channel) => channel,
+        Err(error) => return Ended::unhealthy(error.to_string()),
+    };
+    let mut client = AgentClient::new(channel).max_decoding_message_size(MAX_GRPC_MESSAGE_BYTES);
+    let mut session = Session::new(link, std::mem::take(memory));
+    let (frames, outgoing) = mpsc::channel(FRAMES_UNDER_WAY);
+    session.greet().await;
+    // Hello must be on its way before the hub answers the call itself: it may wait for it.
+    session.push(&frames);
+    let call = link.clock.timeout(WELCOME_LIMIT, client.connect(ReceiverStream::new(outgoing))).await;
+    let ended = match call {
+        Ok(Ok(response)) => session.hold(response.into_inner(), &frames).await,
+        Ok(Err(status)) => Ended::unhealthy(connect::describe(&status)),
+        Err(slow) => Ended::unhealthy(format!("the hub did not open the stream: {slow}")),
+    };
+    *memory = session.into_memory();
+    ended
+}
+
+// === impl Ended ===
+
+impl Ended {
+    fn unhealthy(reason: String) -> Self {
+        Self { healthy: false, reason, retry_after: None }
+    }
+}
+
+// === impl Session ===
+
+impl<'a, D: Desired> Session<'a, D> {
+    fn new(link: &'a Link<D>, memory: Memory) -> Self {
+        let now = link.clock.now();
+        Self {
+            link,
+            state: State::new(memory.reported, memory.pending),
+            encoder: Encoder::new(),
+            decoder: Decoder::new(),
+            queue: VecDeque::new(),
+            unproven: Unproven::default(),
+            unanswered: 0,
+            open: false,
+            due: now.saturating_add(WELCOME_LIMIT).unwrap_or(now),
+            ended: None,
+        }
+    }
+
+    async fn greet(&mut self) {
+        let standing = self.link.desired.standing().await;
+        let hello = Hello {
+            instance: self.link.identity.instance,
+            protocol: PROTOCOL_VERSION,
+            facts: standing.facts,
+            discovery: standing.discovery,
+            position: standing.position,
+            rows: standing.rows,
+            reported: self.state.reported_digest(),
+        };
+        self.feed(Event::Connected(Box::new(hello))).await;
+    }
+
+    async fn hold(&mut self, mut incoming: Streaming<Frame>, frames: &mpsc::Sender<Frame>) -> Ended {
+        loop {
+            if let Some(ended) = self.ended.take() {
+                return ended;
+            }
+            tokio::select! {
+                permit = frames.reserve(), if !self.queue.is_empty() => match (permit, self.queue.pop_front()) {
+                    (Ok(permit), Some(frame)) => permit.send(frame),
+                    (Err(_), _) => self.end("the connection to the hub is gone"),
+                    (Ok(_), None) => {}
+                },
+                frame = incoming.message() => self.hear(frame).await,
+                () = self.link.outbox.changed(), if self.open && self.queue.is_empty() => {
+                    for event in self.link.outbox.take() {
+                        self.feed(event).await;
+                    }
+                }
+                () = self.link.clock.sleep_until(self.due) => self.on_due().await,
+            }
+        }
+    }
+
+    /// Hands over as many frames as fit.
+    fn push(&mut self, frames: &mpsc::Sender<Frame>) {
+        while let Ok(permit) = frames.try_reserve() {
+            match self.queue.pop_front() {
+                Some(frame) => permit.send(frame),
+                None => return,
+            }
+        }
+    }
+
+    async fn hear(&mut self, frame: Result<Option<Frame>, tonic::Status>) {
+        let frame = match frame {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return self.end("the hub ended the stream"),
+            Err(status) => return self.end(connect::describe(&status)),
+        };
+        let message = match self.decoder.push(frame) {
+            Ok(Some(message)) => message,
+            Ok(None) => return,
+            Err(error) => return self.end(error.to_string()),
+        };
+        match &message {
+            HubMessage::Welcome { .. } if !self.open => self.opened(),
+            HubMessage::Compared { sent_at, .. } => {
+                self.unanswered = 0;
+                self.unproven.compared(*sent_at);
+            }
+            _ => {}
+        }
+        self.feed(Event::Received(message)).await;
+    }
+
+    fn opened(&mut self) {
+        self.open = true;
+        let since = self.link.clock.now();
+        tracing::info!(hub = %self.link.identity.agents_address, "in session with the hub");
+        self.link.connection.send_replace(Connection::Up { since });
+    }
+
+    async fn on_due(&mut self) {
+        if !self.open {
+            return self.end(format!("the hub did not say Welcome within {WELCOME_LIMIT:?}"));
+        }
+        if self.unanswered >= MAX_UNANSWERED {
+            return self.end(format!("the hub left {MAX_UNANSWERED} comparisons unanswered"));
+        }
+        let compare = self.compare_due().await;
+        self.feed(compare).await;
+    }
+
+    /// A comparison as of now; the next one is due a period later.
+    async fn compare_due(&mut self) -> Event {
+        let standing = self.link.desired.standing().await;
+        let now = self.link.clock.now();
+        let period = Duration::from_secs(u64::from(COMPARE_EVERY_SECONDS));
+        self.due = now.saturating_add(period).unwrap_or(now);
+        Event::CompareDue {
+            now,
+            generation: standing.position.map_or(0, |position| position.generation),
+            rows: standing.rows,
+            watches_live: self.link.desired.watches_live(),
+        }
+    }
+
+    fn end(&mut self, reason: impl Into<String>) {
+        let ended = Ended { healthy: self.open, reason: reason.into(), retry_after: None };
+        self.ended.get_or_insert(ended);
+    }
+
+    fn into_memory(self) -> Memory {
+        self.link.outbox.put_back(self.unproven.into_rest());
+        let (reported, pending) = self.state.into_reports();
+        Memory { reported, pending }
+    }
+}

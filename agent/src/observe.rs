@@ -1,0 +1,21 @@
+//! What the cluster says: which kinds it serves, and what becomes of the objects of the managed ones.
+//!
+//! Watches feed [`watch::Event`]s to the engine; [`look`] asks about one object; [`slim`] makes of an object what decisions need. Objects are parsed once and
+//! not kept here. The types of `kube` stay in this module and in `sync`.
+
+pub mod client;
+pub mod discovery;
+pub mod look;
+pub mod slim;
+pub mod watch;
+
+mod answer;
+mod definitions;
+mod frames;
+pub(crate) mod path;
+mod pause;
+mod proofs;
+mod stream;
+
+pub use client::Cluster;
+pub use watch::{Event, WatchScope, Watches};

@@ -1,0 +1,71 @@
+//! Server-side apply of one object.
+
+mod takeover;
+
+use http::Method;
+use serde_json::Value;
+use windlass_domain::discovery::ApiResource;
+use windlass_domain::manifest::ResourceKey;
+use windlass_domain::projection::MANAGER;
+
+pub use super::client::Error;
+use super::client::{Body, write};
+use crate::observe::{Cluster, path};
+
+/// How an object is applied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Before a first apply: take over what `kubectl apply` and Argo CD own of it, so that what they set and git does not name goes, now or later. Has no
+    /// effect in a dry run.
+    pub adopt: bool,
+    /// Change nothing, only answer what it would come to.
+    pub dry_run: bool,
+    /// Let fields pass that the kind's schema does not have: they are dropped. Otherwise they are an error that names them.
+    pub skip_validation: bool,
+}
+
+/// An apply that the apiserver answered.
+#[derive(Clone, PartialEq)]
+pub struct Applied {
+    /// The object as it is now, with `managedFields`.
+    pub response: Value,
+}
+
+/// Applies an object, decorated and with its namespace filled in as in `key`, as field manager `windlass`, forced. Idempotent.
+///
+/// # Errors
+/// Of kind [`Error::Call`] mostly; its text never holds a Secret's contents.
+pub async fn apply(
+    cluster: &Cluster,
+    resource: &ApiResource,
+    key: &ResourceKey,
+    object: &Value,
+    options: Options,
+) -> Result<Applied, Error> {
+    fail::fail_point!("agent::apply::before", !options.dry_run, |_| Err(failpoint(key)));
+    if options.adopt && !options.dry_run {
+        takeover::take_over(cluster, resource, key).await?;
+    }
+    let path = format!("{}?{}", path::object(resource, &key.namespace, &key.name), query(options));
+    let response = write(cluster, key, Method::PATCH, &path, Body::Apply(object)).await?;
+    fail::fail_point!("agent::apply::after", !options.dry_run, |_| Err(failpoint(key)));
+    Ok(Applied { response })
+}
+
+fn query(options: Options) -> String {
+    let validation = if options.skip_validation { "Ignore" } else { "Strict" };
+    let dry = if options.dry_run { "&dryRun=All" } else { "" };
+    format!("fieldManager={MANAGER}&force=true&fieldValidation={validation}{dry}")
+}
+
+/// What a failpoint of action `return` makes of a write: an answer that was lost.
+fn failpoint(key: &ResourceKey) -> Error {
+    Error::Call { key: key.clone(), source: crate::observe::client::Error::Unreachable("failpoint".into()) }
+}
+
+/// Says nothing of the object: it may be a Secret.
+impl std::fmt::Debug for Applied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Applied").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,120 @@
+//! Contents by address. What came is staged in memory; it becomes durable in the same write that makes its bundle the desired one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use windlass_domain::bundle::Bundle;
+use windlass_domain::digest::Digest;
+use windlass_domain::target::{TargetSettings, TargetSpec};
+
+use super::target::Complete;
+use crate::desired::Durable;
+
+/// The most bytes that may wait in memory for the rest of their bundle.
+const MAX_STAGED: usize = 64 << 20;
+
+/// Staged and durable contents.
+pub struct Contents {
+    durable: Durable,
+    staged: BTreeMap<Digest, Bytes>,
+    staged_bytes: usize,
+    /// Asked for, not answered.
+    pub fetching: BTreeSet<Digest>,
+}
+
+/// Whether a row's bundle has everything it names.
+pub enum Completion {
+    /// It has; and the contents that must become durable with it.
+    Complete(Complete, Vec<(String, Option<Bytes>)>),
+    /// It lacks these.
+    Missing(Vec<Digest>),
+    /// What came under an address cannot be read: a newer hub, or a fault.
+    Unreadable(String),
+}
+
+// === impl Contents ===
+
+impl Contents {
+    /// Over a durable copy.
+    pub fn new(durable: Durable) -> Self {
+        Self { durable, staged: BTreeMap::new(), staged_bytes: 0, fetching: BTreeSet::new() }
+    }
+
+    /// Keeps a verified content until its bundle is complete. Over the limit it is dropped: it is fetched again when it is needed.
+    pub fn stage(&mut self, digest: Digest, bytes: Bytes) {
+        if self.staged_bytes + bytes.len() <= MAX_STAGED && !self.has(&digest) {
+            self.staged_bytes += bytes.len();
+            self.staged.insert(digest, bytes);
+        }
+    }
+
+    /// A content's canonical bytes.
+    pub fn get(&self, digest: &Digest) -> Option<Bytes> {
+        self.staged.get(digest).cloned().or_else(|| self.durable.read(&name(digest)))
+    }
+
+    fn has(&self, digest: &Digest) -> bool {
+        self.get(digest).is_some()
+    }
+
+    /// Looks whether everything that a row's bundle names is at hand.
+    pub fn complete(&self, spec: &TargetSpec) -> Completion {
+        self.assemble(spec.bundle, spec.settings, &spec.revision)
+    }
+
+    /// The same for any bundle, settings and commit.
+    pub fn assemble(&self, bundle_digest: Digest, settings_digest: Digest, revision: &str) -> Completion {
+        let (bundle_bytes, settings_bytes) = match (self.get(&bundle_digest), self.get(&settings_digest)) {
+            (Some(bundle), Some(settings)) => (bundle, settings),
+            (bundle, settings) => {
+                let missing = [(bundle_digest, bundle), (settings_digest, settings)];
+                return Completion::Missing(missing.into_iter().filter(|(_, b)| b.is_none()).map(|(d, _)| d).collect());
+            }
+        };
+        let bundle = match Bundle::from_bytes(&bundle_bytes) {
+            Ok(bundle) => bundle,
+            Err(error) => return Completion::Unreadable(error.to_string()),
+        };
+        let settings = match TargetSettings::from_bytes(&settings_bytes) {
+            Ok(settings) => settings,
+            Err(error) => return Completion::Unreadable(format!("settings: {error}")),
+        };
+        let missing: Vec<Digest> = bundle.entries.iter().map(|e| e.digest).filter(|d| !self.has(d)).collect();
+        if !missing.is_empty() {
+            return Completion::Missing(missing);
+        }
+        let members = bundle.entries.iter().map(|e| e.digest).chain([bundle_digest, settings_digest]);
+        let writes = members.filter_map(|d| self.staged.get(&d).map(|bytes| (name(&d), Some(bytes.clone())))).collect();
+        let complete = Complete {
+            digest: bundle_digest,
+            bundle: Arc::new(bundle),
+            settings_digest,
+            settings: Arc::new(settings),
+            revision: revision.to_owned(),
+        };
+        Completion::Complete(complete, writes)
+    }
+
+    /// Forgets staged contents that are durable now.
+    pub fn unstage(&mut self, complete: &Complete) {
+        let members =
+            complete.bundle.entries.iter().map(|e| e.digest).chain([complete.digest, complete.settings_digest]);
+        for digest in members {
+            if let Some(bytes) = self.staged.remove(&digest) {
+                self.staged_bytes -= bytes.len();
+            }
+        }
+    }
+
+    /// The durable contents that `keep` does not name, as removals.
+    pub fn garbage(&self, keep: &BTreeSet<Digest>) -> Vec<(String, Option<Bytes>)> {
+        let kept: BTreeSet<String> = keep.iter().map(name).collect();
+        let all = self.durable.with_prefix("content/");
+        all.into_iter().map(|(name, _)| name).filter(|name| !kept.contains(name)).map(|name| (name, None)).collect()
+    }
+}
+
+fn name(digest: &Digest) -> String {
+    format!("content/{digest}")
+}

@@ -1,0 +1,56 @@
+//! Deletion of one object, and of no other that took its name.
+
+use http::Method;
+use serde_json::json;
+use windlass_domain::application::Cascade;
+use windlass_domain::discovery::ApiResource;
+use windlass_domain::manifest::ResourceKey;
+
+pub use super::client::Error;
+use super::client::{Body, write};
+use crate::observe::client::Error as CallError;
+use crate::observe::{Cluster, path};
+
+/// Asks for the deletion of the object of this key and uid; one that is not there is fine. Says nothing of when it is gone: finalizers may hold it.
+///
+/// # Errors
+/// [`Error::Replaced`] when another object has the key now: it is left alone. [`Error::NotServed`] when the kind is not: that proves nothing.
+pub async fn delete(
+    cluster: &Cluster,
+    resource: &ApiResource,
+    key: &ResourceKey,
+    uid: &str,
+    propagation: Cascade,
+) -> Result<(), Error> {
+    fail::fail_point!("agent::delete::before", |_| Err(failpoint(key)));
+    let options = json!({
+        "kind": "DeleteOptions", "apiVersion": "v1",
+        "preconditions": {"uid": uid}, "propagationPolicy": policy(propagation),
+    });
+    let path = path::object(resource, &key.namespace, &key.name);
+    let answer = write(cluster, key, Method::DELETE, &path, Body::Json(&options)).await;
+    fail::fail_point!("agent::delete::after", |_| Err(failpoint(key)));
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if proves_absence(&error, &key.name) => Ok(()),
+        // The uid is the only precondition that we give.
+        Err(error) if error.is_conflict() => Err(Error::Replaced(key.clone())),
+        Err(error) => Err(error),
+    }
+}
+
+fn proves_absence(error: &Error, name: &str) -> bool {
+    matches!(error, Error::Call { source: CallError::Refused(refusal), .. } if refusal.proves_absence_of(name))
+}
+
+fn failpoint(key: &ResourceKey) -> Error {
+    Error::Call { key: key.clone(), source: CallError::Unreachable("failpoint".into()) }
+}
+
+fn policy(propagation: Cascade) -> &'static str {
+    match propagation {
+        Cascade::Foreground => "Foreground",
+        Cascade::Background => "Background",
+        Cascade::Orphan => "Orphan",
+    }
+}

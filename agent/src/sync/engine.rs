@@ -1,0 +1,307 @@
+//! The loop that owns every target.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+use windlass_domain::digest::Digest;
+use windlass_domain::discovery::{ApiResource, Discovery};
+use windlass_domain::live::DryRun;
+use windlass_domain::target::TargetRow;
+use windlass_runtime::clock::Clock;
+
+use super::contents::Contents;
+use super::execute::Executor;
+use super::input::Input;
+use super::target::{Target, inventory_name, record_name, row_name};
+use super::watched::Watched;
+use crate::desired::Durable;
+use crate::link;
+use crate::observe::Watches;
+
+/// How many inputs are taken before dirty targets are evaluated: bounds the delay of each under a storm.
+const BATCH: usize = 256;
+/// The most dry-run answers that are kept.
+pub(super) const MAX_DRY_RUNS: usize = 20_000;
+
+/// What the engine works with.
+pub struct Parts {
+    /// Our installation's id, for ownership.
+    pub installation: String,
+    /// Time.
+    pub clock: Clock,
+    /// The durable copy.
+    pub durable: Durable,
+    /// The cluster's watches.
+    pub watches: Watches,
+    /// What the cluster serves.
+    pub discovery: Discovery,
+    /// Carries out actions and questions.
+    pub executor: Executor,
+    /// To the hub.
+    pub link: mpsc::Sender<link::Input>,
+    /// Asks the hub for contents.
+    pub fetcher: Arc<dyn Fetch>,
+}
+
+/// Asks the hub for contents; the answer is verified.
+#[async_trait::async_trait]
+pub trait Fetch: Send + Sync + 'static {
+    /// Contents by address: what the hub has of them, or why nothing came.
+    async fn fetch(&self, digests: Vec<Digest>) -> Result<Vec<(Digest, bytes::Bytes)>, String>;
+}
+
+/// The engine's state. Its fields are shared with the files of this module that do its work.
+pub struct Engine {
+    pub(super) parts: Parts,
+    pub(super) targets: BTreeMap<Uuid, Target>,
+    pub(super) watched: Watched,
+    pub(super) contents: Contents,
+    pub(super) dry_runs: BTreeMap<(Digest, String), DryRun>,
+    pub(super) dry_running: BTreeSet<(Digest, String)>,
+    pub(super) dirty: BTreeSet<Uuid>,
+    pub(super) inbox: mpsc::Sender<Input>,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// An engine over what the durable copy holds.
+    pub fn restore(parts: Parts, inbox: mpsc::Sender<Input>) -> Self {
+        let contents = Contents::new(parts.durable.clone());
+        let mut engine = Self {
+            contents,
+            targets: BTreeMap::new(),
+            watched: Watched::default(),
+            dry_runs: BTreeMap::new(),
+            dry_running: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            inbox,
+            parts,
+        };
+        for (name, bytes) in engine.parts.durable.with_prefix("row/") {
+            match serde_json::from_slice::<TargetRow>(&bytes) {
+                Ok(row) => engine.restore_target(row),
+                Err(error) => warn!(record = name, %error, "a durable row is unreadable; the hub is asked again"),
+            }
+        }
+        let frozen =
+            engine.parts.durable.read("frozen").and_then(|b| serde_json::from_slice::<BTreeSet<Uuid>>(&b).ok());
+        for application in frozen.unwrap_or_default() {
+            if let Some(target) = engine.targets.get_mut(&application) {
+                target.frozen = true;
+            }
+        }
+        engine.ensure_watches();
+        engine
+    }
+
+    fn restore_target(&mut self, row: TargetRow) {
+        let application = row.application();
+        let mut target = Target::new(row);
+        let durable = &self.parts.durable;
+        if let (Some(record), Some(inventory)) =
+            (durable.read(&record_name(application)), durable.read(&inventory_name(application)))
+            && let Err(error) = target.restore(&record, &inventory)
+        {
+            // Without its inventory nothing of this target may be deleted; what git names is claimed again by its tracking-id.
+            warn!(%application, error, "a target's durable state is unreadable; it is rebuilt from the cluster");
+        }
+        if let Some((bundle, settings, revision)) = target.record.desired.clone()
+            && let super::contents::Completion::Complete(complete, _) =
+                self.contents.assemble(bundle, settings, &revision)
+        {
+            target.desired = Some(complete);
+        }
+        self.targets.insert(application, target);
+        self.update_interest(application);
+        self.dirty.insert(application);
+    }
+
+    /// Runs until told to stop. What was begun in the cluster is finished by its own task; its outcome is seen again after a restart.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Input>, stop: CancellationToken) {
+        loop {
+            self.evaluate_dirty().await;
+            let wake = self.targets.values().filter_map(|t| t.wake_at).min();
+            let clock = self.parts.clock.clone();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                input = inbox.recv() => match input {
+                    Some(input) => self.take(input).await,
+                    None => return,
+                },
+                () = sleep_until(&clock, wake) => self.wake_due(),
+            }
+            for _ in 0..BATCH {
+                let Ok(input) = inbox.try_recv() else { break };
+                self.take(input).await;
+            }
+        }
+    }
+
+    fn wake_due(&mut self) {
+        let now = self.parts.clock.now();
+        for (application, target) in &mut self.targets {
+            if target.wake_at.is_some_and(|at| at <= now) {
+                target.wake_at = None;
+                self.dirty.insert(*application);
+            }
+        }
+    }
+
+    async fn take(&mut self, input: Input) {
+        match input {
+            Input::Rows { changed, finished, frozen } => self.take_rows(changed, finished, &frozen).await,
+            Input::Content { digest, bytes } => {
+                self.contents.stage(digest, bytes);
+                self.wake_waiting();
+            }
+            Input::Fetched { asked, result } => self.take_fetched(&asked, result),
+            Input::Observed(event) => self.observed(event),
+            Input::Discovered(discovery) => self.discovered(discovery).await,
+            Input::Looked { key, found } => self.looked(key, found),
+            Input::DryRan { digest, uid, answer } => self.dry_ran(digest, uid, answer),
+            Input::Outcome { application, operation, action, result } => {
+                self.outcome(application, operation, action, result).await
+            }
+        }
+    }
+
+    async fn take_rows(&mut self, changed: Vec<TargetRow>, finished: Vec<Uuid>, frozen: &BTreeSet<Uuid>) {
+        for row in changed {
+            let application = row.application();
+            let target = self.targets.entry(application).or_insert_with(|| Target::new(row.clone()));
+            target.row = row;
+            // A person or a commit changed something: what failed before may work now.
+            target.retry_at = None;
+            self.dirty.insert(application);
+        }
+        for application in finished {
+            self.drop_target(application).await;
+        }
+        for (application, target) in &mut self.targets {
+            let is_frozen = frozen.contains(application);
+            if target.frozen != is_frozen {
+                target.frozen = is_frozen;
+                self.dirty.insert(*application);
+            }
+        }
+    }
+
+    /// The hub knows that the removal is finished: nothing of ours is left, or it was left on purpose.
+    async fn drop_target(&mut self, application: Uuid) {
+        if let Some(target) = self.targets.remove(&application) {
+            info!(application = %target.name(), "target removed");
+            self.watched.forget(application);
+            let records = [record_name(application), inventory_name(application), row_name(application)];
+            let writes =
+                records.into_iter().map(|name| (name, None)).chain(self.contents.garbage(&self.referenced())).collect();
+            if let Err(error) = self.parts.durable.write(writes).await {
+                warn!(%error, "a removed target's records could not be dropped; they are dropped later");
+            }
+            self.ensure_watches();
+            self.tell(link::Input::Forgotten { application }).await;
+        }
+    }
+
+    fn take_fetched(&mut self, asked: &[Digest], result: Result<Vec<(Digest, bytes::Bytes)>, String>) {
+        for digest in asked {
+            self.contents.fetching.remove(digest);
+        }
+        match result {
+            Ok(contents) => {
+                for (digest, bytes) in contents {
+                    self.contents.stage(digest, bytes);
+                }
+            }
+            Err(error) => {
+                warn!(error, count = asked.len(), "contents could not be fetched; it is tried again");
+                let again = self.parts.clock.now() + std::time::Duration::from_secs(2);
+                for target in self.targets.values_mut().filter(|t| t.fetch_at.is_some()) {
+                    target.fetch_at = Some(again);
+                    target.wake(again);
+                }
+            }
+        }
+        self.wake_waiting();
+    }
+
+    /// Targets that wait for contents look whether they have them.
+    fn wake_waiting(&mut self) {
+        let waiting = self.targets.iter().filter(|(_, t)| t.fetch_at.is_some()).map(|(uid, _)| *uid);
+        self.dirty.extend(waiting);
+    }
+
+    async fn discovered(&mut self, discovery: Discovery) {
+        if discovery != self.parts.discovery {
+            self.parts.discovery = discovery.clone();
+            self.ensure_watches();
+            self.dirty.extend(self.targets.keys());
+            self.tell(link::Input::Discovered(discovery)).await;
+        }
+    }
+
+    /// The link empties its inbox whether or not the hub is there: this never waits for the hub.
+    pub(super) async fn tell(&self, input: link::Input) {
+        if self.parts.link.send(input).await.is_err() {
+            warn!("the link is gone; the agent is stopping");
+        }
+    }
+
+    /// Watches every kind that some target names or owns and that is served.
+    pub(super) fn ensure_watches(&self) {
+        let mut resources: BTreeSet<ApiResource> = BTreeSet::new();
+        for target in self.targets.values() {
+            let named = target.desired.iter().flat_map(|d| d.bundle.entries.iter().map(|e| (&e.api_version, &e.key)));
+            let owned = target.inventory.entries.iter().map(|(key, entry)| (&entry.api_version, key));
+            for (api_version, key) in named.chain(owned) {
+                resources.extend(self.parts.discovery.find(api_version, &key.kind).cloned());
+            }
+        }
+        self.parts.watches.ensure(&resources);
+    }
+
+    /// Every content that some target's row, desired or synced bundle names.
+    pub(super) fn referenced(&self) -> BTreeSet<Digest> {
+        let mut keep = BTreeSet::new();
+        for target in self.targets.values() {
+            if let TargetRow::Present(spec) = &target.row {
+                keep.extend([spec.bundle, spec.settings]);
+                keep.extend(self.members(spec.bundle));
+            }
+            for (bundle, settings, _) in target.record.desired.iter().chain(&target.record.synced) {
+                keep.extend([*bundle, *settings]);
+                keep.extend(self.members(*bundle));
+            }
+        }
+        keep
+    }
+
+    fn members(&self, bundle: Digest) -> Vec<Digest> {
+        let bundle =
+            self.contents.get(&bundle).and_then(|bytes| windlass_domain::bundle::Bundle::from_bytes(&bytes).ok());
+        bundle.map(|bundle| bundle.entries.iter().map(|e| e.digest).collect()).unwrap_or_default()
+    }
+
+    /// What a target names and owns, so that events of it reach it.
+    pub(super) fn update_interest(&mut self, application: Uuid) {
+        let Some(target) = self.targets.get(&application) else { return };
+        let namespace = target.owner("").default_namespace;
+        let named = target.desired.iter().flat_map(|d| d.bundle.entries.iter()).map(|entry| {
+            let served = self.parts.discovery.find(&entry.api_version, &entry.key.kind);
+            entry.key.clone().in_namespace(&namespace, served.is_none_or(|r| r.namespaced))
+        });
+        let keys = named.chain(target.inventory.entries.keys().cloned()).collect();
+        self.watched.interest(application, keys);
+    }
+}
+
+async fn sleep_until(clock: &Clock, at: Option<windlass_domain::time::Timestamp>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,219 @@
+//! What the cluster's answers and events change.
+
+use serde_json::Value;
+use tracing::warn;
+use uuid::Uuid;
+use windlass_domain::digest::Digest;
+use windlass_domain::discovery::ApiResource;
+use windlass_domain::inventory::InventoryEntry;
+use windlass_domain::live::{Drift, DryRun, LiveObject, Observed};
+use windlass_domain::manifest::{GroupKind, ResourceKey};
+use windlass_domain::operation::Event;
+use windlass_domain::projection::Baseline;
+
+use super::engine::{Engine, MAX_DRY_RUNS};
+use super::execute::ASK_AGAIN;
+use super::input::{Done, Found};
+use crate::observe::{self, slim};
+
+impl Engine {
+    /// An event of a watch.
+    pub(super) fn observed(&mut self, event: observe::Event) {
+        match event {
+            observe::Event::Object { resource, object } => self.seen(&key_of(&resource, &object), object),
+            observe::Event::Deleted { resource, key, .. } => self.suspect(&resource, key, "reported deleted"),
+            observe::Event::Listed { resource, keys } => {
+                let kind = GroupKind { group: resource.group.clone(), kind: resource.kind.clone() };
+                for key in self.watched.believed_of(&kind) {
+                    if !keys.contains(&key) {
+                        self.suspect(&resource, key, "not in the list");
+                    }
+                }
+            }
+            observe::Event::Live { .. } => {}
+            observe::Event::Stale { resource, reason } => {
+                warn!(kind = resource.kind, group = resource.group, reason, "watch is not live; its facts are stale");
+            }
+        }
+    }
+
+    fn seen(&mut self, key: &ResourceKey, object: Box<Value>) {
+        if self.watched.interested_in(key).is_empty() {
+            return;
+        }
+        if let Some(object) = self.watched.hold_back(key, object) {
+            self.compare(key, &object);
+        }
+    }
+
+    /// Compares an object with its baseline and keeps the slim form. An event older than the baseline says nothing new.
+    fn compare(&mut self, key: &ResourceKey, object: &Value) {
+        let mut live = slim::live_object(object, None);
+        if let Some((owner, entry)) = self.owned(key)
+            && let Some(baseline) = &entry.baseline
+        {
+            if baseline.is_newer_than(object) {
+                return;
+            }
+            live.drift = slim::drift(object, baseline, None);
+            if matches!(live.drift, Drift::Drifted(_)) {
+                // The manifest only serves to name the paths.
+                live.drift = slim::drift(object, baseline, self.sent(owner, key, entry.digest).as_ref());
+            }
+        }
+        self.know(key.clone(), Observed::Present(live));
+    }
+
+    /// Who owns an object, and what the inventory has of it.
+    fn owned(&self, key: &ResourceKey) -> Option<(Uuid, InventoryEntry)> {
+        let owners = self.watched.interested_in(key);
+        let entry = |uid: &Uuid| Some((*uid, self.targets.get(uid)?.inventory.entries.get(key)?.clone()));
+        owners.iter().filter_map(entry).find(|(_, entry)| entry.baseline.is_some())
+    }
+
+    /// The object as it was sent when it was last applied.
+    fn sent(&self, owner: Uuid, key: &ResourceKey, digest: Option<Digest>) -> Option<Value> {
+        let manifest = windlass_domain::canonical::read(&self.contents.get(&digest?)?).ok()?;
+        Some(self.targets.get(&owner)?.owner(&self.parts.installation).decorate(&manifest, key))
+    }
+
+    /// A watch by label cannot tell deletion from a lost label, and a list is as old as its start: one GET tells.
+    fn suspect(&mut self, resource: &ApiResource, key: ResourceKey, why: &str) {
+        let interested = self.watched.interested_in(&key);
+        let mut owned = false;
+        for uid in &interested {
+            let Some(target) = self.targets.get_mut(uid) else { continue };
+            if target.inventory.entries.contains_key(&key) {
+                owned |= target.looking.insert(key.clone());
+            }
+        }
+        if owned {
+            let whole = self.owned(&key).is_some();
+            self.watched.set(key.clone(), Observed::Unknown(why.to_owned()));
+            self.parts.executor.look(resource.clone(), key, whole);
+        }
+    }
+
+    /// The answer to a look.
+    pub(super) fn looked(&mut self, key: ResourceKey, found: Found) {
+        for uid in self.watched.interested_in(&key) {
+            if let Some(target) = self.targets.get_mut(&uid) {
+                target.looking.remove(&key);
+            }
+        }
+        match found {
+            Found::Object(object) => {
+                if let Some(object) = self.watched.hold_back(&key, object) {
+                    self.compare(&key, &object);
+                }
+            }
+            Found::Observed(observed) => {
+                if matches!(observed, Observed::Unknown(_)) {
+                    let again = self.parts.clock.now() + ASK_AGAIN;
+                    for uid in self.watched.interested_in(&key) {
+                        if let Some(target) = self.targets.get_mut(&uid) {
+                            target.looking.insert(key.clone());
+                            target.wake(again);
+                        }
+                    }
+                    self.look_again(key.clone());
+                }
+                self.know(key, observed);
+            }
+        }
+    }
+
+    /// Asks the same again a little later.
+    fn look_again(&self, key: ResourceKey) {
+        let whole = self.owned(&key).is_some();
+        let Some(resource) = self.parts.discovery.find_kind(&key.group, &key.kind).cloned() else { return };
+        let (executor, clock) = (self.parts.executor.clone(), self.parts.clock.clone());
+        tokio::spawn(async move {
+            clock.sleep(ASK_AGAIN).await;
+            executor.look(resource, key, whole);
+        });
+    }
+
+    fn know(&mut self, key: ResourceKey, observed: Observed) {
+        self.dirty.extend(self.watched.interested_in(&key));
+        self.watched.set(key, observed);
+    }
+
+    /// The answer to a dry run.
+    pub(super) fn dry_ran(&mut self, digest: Digest, uid: String, answer: DryRun) {
+        self.dry_running.remove(&(digest, uid.clone()));
+        if self.dry_runs.len() >= MAX_DRY_RUNS {
+            self.dry_runs.clear();
+        }
+        self.dry_runs.insert((digest, uid), answer);
+        let manual = self.targets.iter().filter(|(_, t)| {
+            t.desired.as_ref().is_some_and(|d| d.bundle.entries.iter().any(|entry| entry.digest == digest))
+        });
+        let manual: Vec<Uuid> = manual.map(|(uid, _)| *uid).collect();
+        self.dirty.extend(manual);
+    }
+
+    /// An action ended.
+    pub(super) async fn outcome(
+        &mut self,
+        application: Uuid,
+        operation: Uuid,
+        action: usize,
+        result: Result<Done, String>,
+    ) {
+        let running = self.targets.get(&application).and_then(|t| t.running.as_ref()).filter(|r| r.id == operation);
+        let Some(planned) = running.and_then(|r| r.operation.plan().actions.get(action)).cloned() else { return };
+        let result = match result {
+            Ok(Done::Applied { sent, response, digest }) => {
+                self.applied(application, &planned.key, &planned.api_version, &sent, &response, digest)
+            }
+            Ok(Done::Ensured) => Ok("namespace exists".to_owned()),
+            Ok(Done::Deleted) => Ok("pruned".to_owned()),
+            Ok(Done::Forgotten) => {
+                if let Some(target) = self.targets.get_mut(&application) {
+                    target.inventory.entries.remove(&planned.key);
+                }
+                Ok("forgotten".to_owned())
+            }
+            Err(error) => Err(error),
+        };
+        if let Some(event) = self.watched.end(&planned.key) {
+            self.compare(&planned.key, &event);
+        }
+        self.step(application, Event::Outcome { action, result }).await;
+        self.dirty.insert(application);
+    }
+
+    /// The response is the new baseline, and the newest thing known of the object.
+    fn applied(
+        &mut self,
+        application: Uuid,
+        key: &ResourceKey,
+        api_version: &str,
+        sent: &Value,
+        response: &Value,
+        digest: Digest,
+    ) -> Result<String, String> {
+        let baseline = Baseline::of_response(response, sent)
+            .map_err(|e| format!("it was applied, but the answer is unreadable: {e}"))?;
+        // The response is its own baseline: by definition nothing differs.
+        let live = LiveObject { drift: Drift::None, ..slim::live_object(response, None) };
+        let entry =
+            InventoryEntry { api_version: api_version.to_owned(), digest: Some(digest), baseline: Some(baseline) };
+        if let Some(target) = self.targets.get_mut(&application) {
+            target.inventory.entries.insert(key.clone(), entry);
+        }
+        self.know(key.clone(), Observed::Present(live));
+        Ok("applied".to_owned())
+    }
+}
+
+fn key_of(resource: &ApiResource, object: &Value) -> ResourceKey {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    ResourceKey {
+        group: resource.group.clone(),
+        kind: resource.kind.clone(),
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name"),
+    }
+}

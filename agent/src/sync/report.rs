@@ -1,0 +1,140 @@
+//! A target's report: from how it stands to what people see.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use uuid::Uuid;
+use windlass_domain::health::{Contribution, HealthStatus, aggregate};
+use windlass_domain::operation::OperationPhase;
+use windlass_domain::status::{
+    Condition, ConditionKind, OperationState, ResourceStatus, SyncStatus, TargetReport, TargetSummary,
+};
+use windlass_domain::sync::{Assessment, ObjectState};
+use windlass_domain::target::TargetRow;
+use windlass_domain::time::Timestamp;
+
+use super::engine::Engine;
+use super::target::Target;
+use crate::link;
+
+/// The most results of an operation that are reported.
+const MAX_RESULTS: usize = 1_000;
+/// How often the progress of a running operation is reported.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+impl Engine {
+    /// Reports a target, when anything about it changed.
+    pub(super) async fn report(&mut self, application: Uuid) {
+        let assessment = self.assess(application);
+        let now = self.parts.clock.now();
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        let report = report(application, target, assessment.as_ref(), now);
+        if target.reported.as_ref().is_some_and(|(last, _)| *last == report) {
+            return;
+        }
+        let last_at = target.reported.as_ref().map(|(_, at)| *at);
+        if let Some(next) = last_at.map(|at| at + PROGRESS_EVERY).filter(|next| target.running.is_some() && now < *next)
+        {
+            // Steps of a running operation are grouped; its beginning and its end are said at once.
+            return target.wake(next);
+        }
+        target.conditions.clone_from(&report.summary.conditions);
+        target.reported = Some((report.clone(), now));
+        self.tell(link::Input::Reported(Box::new(report))).await;
+    }
+}
+
+fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, now: Timestamp) -> TargetReport {
+    let resources: BTreeMap<String, ResourceStatus> = match (assessment, &target.row) {
+        (Some(assessment), _) => assessment.statuses().into_iter().map(|s| (s.key.to_string(), s)).collect(),
+        (None, _) => BTreeMap::new(),
+    };
+    let health = aggregate(assessment.iter().flat_map(|a| a.objects.values()).filter_map(contribution));
+    let worst =
+        resources.values().filter_map(|r| r.health.as_ref()).find(|h| h.status == health && !h.message.is_empty());
+    let (removing, empty) = (matches!(target.row, TargetRow::Removing(_)), target.inventory.entries.is_empty());
+    TargetReport {
+        application,
+        summary: TargetSummary {
+            sync: assessment.map_or(SyncStatus::Unknown, Assessment::sync),
+            health: if assessment.is_some() { health } else { HealthStatus::Unknown },
+            health_message: worst
+                .filter(|_| health != HealthStatus::Healthy)
+                .map(|h| h.message.clone())
+                .unwrap_or_default(),
+            revision: target.desired.as_ref().map(|d| d.revision.clone()).unwrap_or_default(),
+            bundle: target.desired.as_ref().map(|d| d.digest),
+            synced_revision: target.record.synced.as_ref().map(|(_, _, revision)| revision.clone()),
+            synced_bundle: target.record.synced.as_ref().map(|(bundle, _, _)| *bundle),
+            conditions: conditions(target, assessment, now),
+            hold: assessment.and_then(|a| a.hold.clone()),
+            operation: operation(target),
+            removed: removing && empty && target.running.is_none(),
+        },
+        resources,
+    }
+}
+
+fn contribution(standing: &windlass_domain::sync::Standing) -> Option<Contribution> {
+    match (&standing.state, &standing.health) {
+        (ObjectState::Gone | ObjectState::Extra(_), _) => None,
+        (ObjectState::Missing | ObjectState::NotServed, _) => Some(Contribution::Missing),
+        (_, Some(health)) => Some(Contribution::Assessed(health.status)),
+        (_, None) => Some(Contribution::Neutral),
+    }
+}
+
+fn operation(target: &Target) -> Option<OperationState> {
+    let asked = match &target.row {
+        TargetRow::Present(spec) => spec.operation.as_ref().map(|request| request.id),
+        TargetRow::Removing(_) => None,
+    };
+    // A person's result is said until the hub has it, whatever ran since.
+    let manual = target.record.manual.as_ref().filter(|manual| Some(manual.id) == asked);
+    let mut state = manual.or(target.record.operation.as_ref())?.clone();
+    if let Some(running) = target.running.as_ref().filter(|running| running.id == state.id) {
+        state.phase = running.operation.phase();
+        state.message = running.operation.message();
+    }
+    state.results.truncate(MAX_RESULTS);
+    Some(state)
+}
+
+fn conditions(target: &Target, assessment: Option<&Assessment>, now: Timestamp) -> Vec<Condition> {
+    let mut found: Vec<(ConditionKind, String)> = Vec::new();
+    let failed = target
+        .record
+        .operation
+        .as_ref()
+        .filter(|op| matches!(op.phase, OperationPhase::Failed | OperationPhase::Error));
+    if let Some(operation) = failed.filter(|_| target.running.is_none()) {
+        found.push((ConditionKind::SyncError, operation.message.clone()));
+    }
+    if let Some(assessment) = assessment {
+        let refused: Vec<String> =
+            assessment.refused().map(|(key, owner)| format!("{key} belongs to {owner}")).collect();
+        if let Some(first) = refused.first() {
+            let more = if refused.len() > 1 { format!(" (and {} more)", refused.len() - 1) } else { String::new() };
+            let message =
+                format!("{first}{more}; it was left alone: `windlass app adopt {}` takes it over", target.name());
+            found.push((ConditionKind::SharedResourceWarning, message));
+        }
+        let prunes = target.desired.as_ref().is_some_and(|d| d.settings.prune);
+        if let Some(hold) = assessment.hold.as_ref().filter(|_| prunes) {
+            let message = format!("{}; `windlass app approve {}` lets it happen", hold.reason, target.name());
+            found.push((ConditionKind::PruneHeld, message));
+        }
+    }
+    if let Some(error) = &target.storage_error {
+        found.push((ConditionKind::StorageError, error.clone()));
+    }
+    if target.frozen {
+        let message = "the hub no longer lists this application; nothing is changed until it does, or says that it is to be removed";
+        found.push((ConditionKind::Frozen, message.into()));
+    }
+    let since = |kind: ConditionKind, message: &str| {
+        let before = target.conditions.iter().find(|c| c.kind == kind && c.message == message);
+        before.map_or(now, |c| c.since)
+    };
+    found.into_iter().map(|(kind, message)| Condition { since: since(kind, &message), kind, message }).collect()
+}
