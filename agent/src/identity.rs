@@ -6,6 +6,10 @@ mod directory;
 mod join;
 mod leaf;
 mod pin;
+#[cfg(test)]
+pub(crate) mod test_pki;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

@@ -8,6 +8,10 @@ pub mod fetch;
 mod held;
 mod outbox;
 mod session;
+#[cfg(test)]
+pub(crate) mod test_hub;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +127,7 @@ struct Memory {
 /// How a session ended.
 #[derive(Debug)]
 struct Ended {
-    /// Whether the hub had said Welcome: then the next dial comes soon.
+    /// Whether the hub had answered a comparison: then the next dial comes soon.
     healthy: bool,
     reason: String,
     /// What the hub asked for.

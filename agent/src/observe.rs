@@ -17,5 +17,10 @@ mod pause;
 mod proofs;
 mod stream;
 
+#[cfg(test)]
+pub(crate) mod mock;
+#[cfg(test)]
+mod tests;
+
 pub use client::Cluster;
 pub use watch::{Event, WatchScope, Watches};

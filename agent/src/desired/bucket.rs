@@ -35,7 +35,7 @@ pub(super) fn prepare<'a>(
     let sealed = Bytes::from(sealer.seal(Purpose::Bucket(bucket), compressed)?);
     let contents: Vec<Bytes> =
         (0..sealed.len()).step_by(MAX_CHUNK).map(|at| sealed.slice(at..sealed.len().min(at + MAX_CHUNK))).collect();
-    let chunks = contents.iter().map(|content| reference(content)).collect();
+    let chunks = contents.iter().map(reference).collect();
     Ok(Prepared { reference: BucketChunks { size: plain.len() as u64, chunks }, contents })
 }
 

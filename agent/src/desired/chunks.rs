@@ -9,7 +9,8 @@ pub const MAX_CHUNK: usize = 900 * 1024;
 
 /// A place for immutable chunks and one pointer. Names are those of lower-case letters, digits and dashes, and are never used twice.
 ///
-/// Every write is durable when it returns. There is one writer at a time.
+/// When the pointer's write returns, it and every chunk written before it are durable, and at no moment does a crash leave a pointer without its chunks.
+/// There is one writer at a time.
 #[async_trait]
 pub trait ChunkStore: Send + Sync {
     /// The pointer as last written; `None` before the first write.
@@ -21,7 +22,7 @@ pub trait ChunkStore: Send + Sync {
     /// A chunk's bytes; an error of kind [`Error::Corrupt`] when it is not there.
     async fn read_chunk(&self, name: &str) -> Result<Vec<u8>, Error>;
 
-    /// Writes a new chunk of at most [`MAX_CHUNK`] bytes.
+    /// Writes a new chunk of at most [`MAX_CHUNK`] bytes. A crash before the next pointer write may leave it, a part of it, or nothing.
     async fn write_chunk(&self, name: &str, bytes: &[u8]) -> Result<(), Error>;
 
     /// Removes a chunk; one that is not there is fine. Need not be durable: what comes back after a crash is collected at the next open.

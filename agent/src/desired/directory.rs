@@ -1,5 +1,6 @@
 //! Chunks as files of one directory that nobody else may read, locked for as long as it is open.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use super::chunks::ChunkStore;
 use super::{Error, MAX_CHUNK};
@@ -14,7 +16,9 @@ use super::{Error, MAX_CHUNK};
 const POINTER: &str = "pointer";
 const LOCK: &str = "lock";
 const CHUNK: &str = "chunk-";
-const TEMPORARY: &str = "tmp-";
+const TEMPORARY: &str = "tmp-pointer";
+/// Files synced at once.
+const SYNCS: usize = 16;
 
 /// A [`ChunkStore`] in a directory. Files have mode 0600, the directory 0700. The lock is the kernel's: it ends with the process, however that ends.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub struct DirectoryChunks {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    /// Chunks since the last pointer write: they are synced together with the next, which on most file systems costs as much as one.
+    unsynced: Mutex<BTreeMap<String, File>>,
     /// Held for its lock.
     _lock: File,
 }
@@ -59,7 +65,7 @@ impl ChunkStore for DirectoryChunks {
 
     async fn write_pointer(&self, bytes: &[u8]) -> Result<(), Error> {
         let bytes = bytes.to_vec();
-        self.run(move |inner| inner.write(POINTER, &bytes)).await
+        self.run(move |inner| inner.write_pointer(&bytes)).await
     }
 
     async fn read_chunk(&self, name: &str) -> Result<Vec<u8>, Error> {
@@ -76,7 +82,7 @@ impl ChunkStore for DirectoryChunks {
             )));
         }
         let (file, bytes) = (file_of(name)?, bytes.to_vec());
-        self.run(move |inner| inner.write(&file, &bytes)).await
+        self.run(move |inner| inner.write_chunk(file, &bytes)).await
     }
 
     async fn delete_chunk(&self, name: &str) -> Result<(), Error> {
@@ -120,10 +126,8 @@ impl Inner {
             Err(TryLockError::WouldBlock) => return Err(Error::InUse(path.display().to_string())),
             Err(TryLockError::Error(error)) => return Err(failed("locking", &lock_path)(error)),
         }
-        let inner = Self { path, _lock: lock };
-        for file in inner.files()?.iter().filter(|file| file.starts_with(TEMPORARY)) {
-            inner.remove(file)?;
-        }
+        let inner = Self { path, unsynced: Mutex::default(), _lock: lock };
+        inner.remove(TEMPORARY)?;
         Ok(inner)
     }
 
@@ -142,20 +146,30 @@ impl Inner {
         }
     }
 
-    /// Whole or not at all: written aside, synced, renamed, and the rename synced.
-    fn write(&self, file: &str, bytes: &[u8]) -> Result<(), Error> {
-        let (path, aside) = (self.path.join(file), self.path.join(format!("{TEMPORARY}{file}")));
+    /// No pointer names it yet, so that nobody minds half of it.
+    fn write_chunk(&self, file: String, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path.join(&file);
+        let written = write_new(&path, bytes).map_err(failed("writing", &path))?;
+        self.unsynced.lock().insert(file, written);
+        Ok(())
+    }
+
+    /// Written aside and synced, with the chunks; then renamed, and the rename synced.
+    fn write_pointer(&self, bytes: &[u8]) -> Result<(), Error> {
+        let (path, aside) = (self.path.join(POINTER), self.path.join(TEMPORARY));
+        let mut files: Vec<File> = std::mem::take(&mut *self.unsynced.lock()).into_values().collect();
         let written = write_new(&aside, bytes)
+            .and_then(|pointer| {
+                files.push(pointer);
+                sync_all(&files)
+            })
             .and_then(|()| std::fs::rename(&aside, &path))
             .and_then(|()| File::open(&self.path)?.sync_all());
-        written.map_err(|error| {
-            // Where there is no room, what was half-written must not go on taking it. It may already be renamed; then there is nothing to remove.
-            let _ = std::fs::remove_file(&aside);
-            failed("writing", &path)(error)
-        })
+        written.map_err(failed("writing", &path))
     }
 
     fn remove(&self, file: &str) -> Result<(), Error> {
+        self.unsynced.lock().remove(file);
         let path = self.path.join(file);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", &path)(error)),
@@ -164,10 +178,28 @@ impl Inner {
     }
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let written = file.write_all(bytes);
+    if written.is_err() {
+        // Where there is no room, what was half-written must not go on taking it.
+        let _ = std::fs::remove_file(path);
+    }
+    written.map(|()| file)
+}
+
+/// Side by side, so that a journal commits them at once.
+fn sync_all(files: &[File]) -> io::Result<()> {
+    for some in files.chunks(SYNCS) {
+        std::thread::scope(|scope| {
+            let syncs: Vec<_> = some.iter().map(|file| scope.spawn(|| file.sync_all())).collect();
+            let results =
+                syncs.into_iter().map(|sync| sync.join().unwrap_or_else(|_| Err(io::Error::other("a thread failed"))));
+            // All of them are waited for.
+            results.collect::<Vec<_>>().into_iter().collect::<io::Result<()>>()
+        })?;
+    }
+    Ok(())
 }
 
 fn make_private(path: &Path) -> io::Result<()> {

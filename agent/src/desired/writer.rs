@@ -114,7 +114,7 @@ impl Writer {
             let set = changes.iter().filter_map(|(name, content)| Some((name, content.as_ref()?)));
             kept.chain(set).map(|(name, content)| (name.as_str(), content))
         };
-        let count = self.count_for(merged());
+        let count = self.count_for(&records, changes);
         let changed: BTreeSet<u32> = match count == self.pointer.count() {
             true => changes.keys().map(|name| bucket_of(name, count)).collect(),
             false => (0..count).collect(),
@@ -137,9 +137,14 @@ impl Writer {
         Ok((pointer, prepared))
     }
 
-    /// It only grows, to twice what is needed, so that it rarely does.
-    fn count_for<'a>(&self, records: impl Iterator<Item = (&'a str, &'a Bytes)>) -> u32 {
-        let total: u64 = records.map(|(name, content)| (name.len() + content.len() + 8) as u64).sum();
+    /// How many buckets there should be. It only grows, to twice what is needed, so that it rarely does.
+    fn count_for(&self, records: &Records, changes: &Changes) -> u32 {
+        let size =
+            |name: &str, content: Option<&Bytes>| content.map_or(0, |content| (name.len() + content.len() + 8) as u64);
+        let added: u64 = changes.iter().map(|(name, content)| size(name, content.as_ref())).sum();
+        let replaced: u64 = changes.keys().map(|name| size(name, records.get(name))).sum();
+        let stored: u64 = self.pointer.buckets.iter().map(|bucket| bucket.size).sum();
+        let total = (stored + added).saturating_sub(replaced);
         let mut count = self.pointer.count();
         if total / u64::from(count) < MAX_AVERAGE {
             return count;

@@ -63,6 +63,7 @@ pub async fn join_once(
         .map_err(|error| Error::Unreachable { hub: file.hub.clone(), problem: error.to_string() })??;
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|problem| Error::Key(problem.to_owned()))?;
     let identity = accept(file, instance, &facts.kube_system_uid, key, reply)?;
+    fail::fail_point!("identity::joined-before-kept");
     let kept = identity.clone();
     on_disk(directory, move |directory| directory::keep(directory, &kept)).await?;
     Ok(identity)

@@ -6,6 +6,7 @@
 mod actions;
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -13,7 +14,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use windlass_domain::exchange::agent::{COMPARE_EVERY_SECONDS, Event, State};
 use windlass_domain::exchange::{Hello, HubMessage, PROTOCOL_VERSION};
-use windlass_domain::time::Timestamp;
 use windlass_proto::frame::MAX_GRPC_MESSAGE_BYTES;
 use windlass_proto::v1::Frame;
 use windlass_proto::v1::agent_client::AgentClient;
@@ -25,6 +25,8 @@ use super::{Connection, Desired, Ended, Link, Memory};
 
 /// How long the hub may take to say Welcome.
 const WELCOME_LIMIT: Duration = Duration::from_secs(30);
+/// Time to the next comparison while a watch is not live: at a start it is a matter of moments.
+const COMPARE_SOON: Duration = Duration::from_secs(1);
 /// How many comparisons may be unanswered: then the hub is there and does nothing.
 const MAX_UNANSWERED: u32 = 3;
 /// Frames on their way into HTTP/2: 256 KiB at most.
@@ -42,8 +44,10 @@ struct Session<'a, D> {
     unanswered: u32,
     /// Whether the hub said Welcome.
     open: bool,
-    /// When the next comparison is due; before Welcome, when that is overdue.
-    due: Timestamp,
+    /// Whether the hub answered a comparison: what says Welcome and falls silent is not healthy.
+    proven: bool,
+    /// Until the next comparison is due; before Welcome, until that is overdue.
+    timer: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
     ended: Option<Ended>,
 }
 
@@ -81,7 +85,6 @@ impl Ended {
 
 impl<'a, D: Desired> Session<'a, D> {
     fn new(link: &'a Link<D>, memory: Memory) -> Self {
-        let now = link.clock.now();
         Self {
             link,
             state: State::new(memory.reported, memory.pending),
@@ -91,7 +94,8 @@ impl<'a, D: Desired> Session<'a, D> {
             unproven: Unproven::default(),
             unanswered: 0,
             open: false,
-            due: now.saturating_add(WELCOME_LIMIT).unwrap_or(now),
+            proven: false,
+            timer: Box::pin(link.clock.sleep(WELCOME_LIMIT)),
             ended: None,
         }
     }
@@ -127,7 +131,7 @@ impl<'a, D: Desired> Session<'a, D> {
                         self.feed(event).await;
                     }
                 }
-                () = self.link.clock.sleep_until(self.due) => self.on_due().await,
+                () = &mut self.timer => self.on_due().await,
             }
         }
     }
@@ -156,7 +160,7 @@ impl<'a, D: Desired> Session<'a, D> {
         match &message {
             HubMessage::Welcome { .. } if !self.open => self.opened(),
             HubMessage::Compared { sent_at, .. } => {
-                self.unanswered = 0;
+                (self.unanswered, self.proven) = (0, true);
                 self.unproven.compared(*sent_at);
             }
             _ => {}
@@ -182,22 +186,22 @@ impl<'a, D: Desired> Session<'a, D> {
         self.feed(compare).await;
     }
 
-    /// A comparison as of now; the next one is due a period later.
+    /// A comparison as of now; the next one is due a period later, or soon when this one proves nothing because a watch is not live (yet).
     async fn compare_due(&mut self) -> Event {
         let standing = self.link.desired.standing().await;
-        let now = self.link.clock.now();
-        let period = Duration::from_secs(u64::from(COMPARE_EVERY_SECONDS));
-        self.due = now.saturating_add(period).unwrap_or(now);
+        let watches_live = self.link.desired.watches_live();
+        let period = if watches_live { Duration::from_secs(u64::from(COMPARE_EVERY_SECONDS)) } else { COMPARE_SOON };
+        self.timer = Box::pin(self.link.clock.sleep(period));
         Event::CompareDue {
-            now,
+            now: self.link.clock.now(),
             generation: standing.position.map_or(0, |position| position.generation),
             rows: standing.rows,
-            watches_live: self.link.desired.watches_live(),
+            watches_live,
         }
     }
 
     fn end(&mut self, reason: impl Into<String>) {
-        let ended = Ended { healthy: self.open, reason: reason.into(), retry_after: None };
+        let ended = Ended { healthy: self.proven, reason: reason.into(), retry_after: None };
         self.ended.get_or_insert(ended);
     }
 

@@ -50,6 +50,8 @@ pub struct Refusal {
     pub causes: Vec<Cause>,
     /// How long to wait before asking again.
     pub retry_after: Option<Duration>,
+    /// Whether the object itself cannot be read as one of its kind; apiservers call that an internal error.
+    pub malformed: bool,
 }
 
 /// One thing that is wrong.
@@ -63,6 +65,10 @@ pub struct Cause {
     /// For people. May quote the object.
     pub message: String,
 }
+
+/// What an apiserver says when it cannot read what it is given.
+const MALFORMED: [&str; 4] =
+    ["failed to create typed patch object", "field not declared in schema", "illegal base64 data", "unable to decode"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -124,7 +130,9 @@ pub(crate) fn error_of_status(value: serde_json::Value) -> Error {
 
 fn of_status(status: Status) -> Refusal {
     let details = status.details.unwrap_or_default();
+    let malformed = MALFORMED.iter().any(|words| status.message.contains(words));
     Refusal {
+        malformed,
         code: status.code,
         reason: status.reason,
         message: status.message,
@@ -142,7 +150,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 /// With its causes: "connection refused" is at the bottom of three layers that say "error".
 pub(crate) fn unreachable(error: &kube::Error) -> Error {
-    let mut text = error.to_string();
+    let mut text = error.to_string().trim_start_matches("ServiceError: ").to_owned();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let cause_text = cause.to_string();
@@ -202,9 +210,10 @@ impl Refusal {
     pub fn is_retryable(&self) -> bool {
         match self.code {
             408 | 409 | 410 | 425 | 429 | 502..=504 => true,
-            500 => !self.message.contains("field not declared in schema"),
+            500 => !self.malformed,
             403 => self.causes.iter().any(|cause| cause.reason == "NamespaceTerminating"),
-            404 => self.is_not_served(),
+            // Its namespace, or its kind: both may still come.
+            404 => true,
             _ => false,
         }
     }

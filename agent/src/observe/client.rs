@@ -73,8 +73,8 @@ impl Cluster {
         Ok(Self::over(client, clock))
     }
 
-    /// Over any client: for tests with a mock service.
-    pub fn over(client: kube::Client, clock: Clock) -> Self {
+    /// Over any client.
+    pub(crate) fn over(client: kube::Client, clock: Clock) -> Self {
         Self {
             inner: Arc::new(Inner { client, pause: Pause::new(clock.clone()), writes: Semaphore::new(WRITES), clock }),
         }

@@ -19,6 +19,8 @@ const PAGE: u32 = 500;
 const WATCH_SECONDS: u32 = 290;
 /// Bookmarks come every minute. A watch that is silent for longer is renewed: its connection may be dead without anybody having said so.
 const SILENCE: Duration = Duration::from_secs(90);
+/// A watch that goes on from an old version is live when it has been open for this long and was not told that the version is too old.
+const SETTLED: Duration = Duration::from_secs(1);
 /// A page of a LIST may take this long.
 const LIST_LIMIT: Duration = Duration::from_secs(60);
 /// A watch that ends sooner, and without an event, is renewed no faster than one that failed.
@@ -47,7 +49,7 @@ pub(super) enum Item {
     Deleted(Box<Value>),
     /// The LIST is complete.
     Listed,
-    /// The watch opened after it was not live.
+    /// The watch works, after it did not.
     Live,
     /// It failed; why.
     Stale(String),
@@ -112,6 +114,7 @@ impl<S: Sink> Stream<S> {
             match self.round().await {
                 Ok(events) => self.ended(events, started).await,
                 Err(error) if error.refused().is_some_and(answer::Refusal::is_expired) => {
+                    self.doubt();
                     self.version = None;
                     self.ended(0, started).await;
                 }
@@ -122,15 +125,14 @@ impl<S: Sink> Stream<S> {
 
     /// One WATCH, after a LIST where one is due; how many events it had before it ended by itself.
     async fn round(&mut self) -> Result<usize, Error> {
-        if self.version.is_none() {
+        let fresh = self.version.is_none();
+        if fresh {
             self.list().await?;
         }
         let path = self.watch_path();
         let body = self.cluster.open(&path, self.subject.accept.1).await?;
-        self.prove();
-        if !self.live {
-            self.live = true;
-            self.sink.take(Item::Live).await;
+        if fresh || self.live {
+            self.prove().await;
         }
         self.events(Frames::new(body)).await
     }
@@ -157,11 +159,16 @@ impl<S: Sink> Stream<S> {
         let mut events = 0;
         let clock = self.cluster.clock().clone();
         loop {
-            match clock.timeout(SILENCE, frames.next()).await {
+            let limit = if self.live { SILENCE } else { SETTLED };
+            match clock.timeout(limit, frames.next()).await {
                 Ok(Ok(Some(frame))) => self.event(frame).await?,
+                Ok(Err(error)) if !matches!(error, Error::Unreachable(_)) => return Err(error),
+                Err(_) if !self.live => {
+                    self.prove().await;
+                    continue;
+                }
                 // The line went; opening it again shows whether anything is behind it.
-                Ok(Ok(None) | Err(Error::Unreachable(_))) | Err(_) => return Ok(events),
-                Ok(Err(error)) => return Err(error),
+                Ok(Ok(None) | Err(_)) | Err(_) => return Ok(events),
             }
             events += 1;
         }
@@ -181,7 +188,7 @@ impl<S: Sink> Stream<S> {
         }
         // Only now, so that an event that was not taken is not passed over.
         self.version = version.or_else(|| self.version.take());
-        self.prove();
+        self.prove().await;
         Ok(())
     }
 
@@ -196,8 +203,7 @@ impl<S: Sink> Stream<S> {
     }
 
     async fn failed(&mut self, error: &Error) {
-        self.proofs.withdraw(&self.subject.name);
-        self.live = false;
+        self.doubt();
         tracing::debug!(watch = self.subject.name, %error, "a watch failed");
         self.sink.take(Item::Stale(error.to_string())).await;
         self.wait(error.retry_after().unwrap_or_default()).await;
@@ -209,8 +215,18 @@ impl<S: Sink> Stream<S> {
         self.cluster.clock().sleep(delay).await;
     }
 
-    fn prove(&self) {
+    /// It works.
+    async fn prove(&mut self) {
         self.proofs.give(&self.subject.name, self.cluster.clock().now());
+        if !std::mem::replace(&mut self.live, true) {
+            self.sink.take(Item::Live).await;
+        }
+    }
+
+    /// It may have missed something.
+    fn doubt(&mut self) {
+        self.proofs.withdraw(&self.subject.name);
+        self.live = false;
     }
 
     fn list_path(&self, token: &str) -> String {

@@ -1,6 +1,7 @@
 //! The watches of the managed kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub enum WatchScope {
 
 /// What a watch of one kind saw. The events of a kind come in the cluster's order: a LIST's objects, [`Listed`](Self::Listed), [`Live`](Self::Live), then
 /// what changes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Event {
     /// An object of a LIST, or one that was added or modified; whole, with `apiVersion`, `kind` and `managedFields`.
     Object {
@@ -180,6 +181,24 @@ fn name_of(resource: &ApiResource) -> String {
     match resource.group.as_str() {
         "" => format!("{}/{version}", resource.kind),
         group => format!("{}.{group}/{version}", resource.kind),
+    }
+}
+
+// === impl Event ===
+
+/// What happened to what; never an object's contents, which may be a Secret's.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object { resource, object } => {
+                let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+                write!(f, "Object({} {}/{})", resource.kind, text("/metadata/namespace"), text("/metadata/name"))
+            }
+            Self::Deleted { key, uid, .. } => write!(f, "Deleted({key} {uid})"),
+            Self::Listed { resource, keys } => write!(f, "Listed({} {})", resource.kind, keys.len()),
+            Self::Live { resource } => write!(f, "Live({})", resource.kind),
+            Self::Stale { resource, reason } => write!(f, "Stale({} {reason})", resource.kind),
+        }
     }
 }
 

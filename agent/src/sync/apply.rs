@@ -1,6 +1,8 @@
 //! Server-side apply of one object.
 
 mod takeover;
+#[cfg(test)]
+mod tests;
 
 use http::Method;
 use serde_json::Value;
@@ -20,7 +22,8 @@ pub struct Options {
     pub adopt: bool,
     /// Change nothing, only answer what it would come to.
     pub dry_run: bool,
-    /// Let fields pass that the kind's schema does not have: they are dropped. Otherwise they are an error that names them.
+    /// Let fields pass that the kind's schema does not have, where the apiserver can: it drops them from custom resources, and refuses them for built-in kinds
+    /// all the same. Otherwise they are an error that names them.
     pub skip_validation: bool,
 }
 
@@ -42,13 +45,13 @@ pub async fn apply(
     object: &Value,
     options: Options,
 ) -> Result<Applied, Error> {
-    fail::fail_point!("agent::apply::before", !options.dry_run, |_| Err(failpoint(key)));
+    fail::fail_point!("agent::apply::before", !options.dry_run, |_| Err(Error::lost(key)));
     if options.adopt && !options.dry_run {
         takeover::take_over(cluster, resource, key).await?;
     }
     let path = format!("{}?{}", path::object(resource, &key.namespace, &key.name), query(options));
     let response = write(cluster, key, Method::PATCH, &path, Body::Apply(object)).await?;
-    fail::fail_point!("agent::apply::after", !options.dry_run, |_| Err(failpoint(key)));
+    fail::fail_point!("agent::apply::after", !options.dry_run, |_| Err(Error::lost(key)));
     Ok(Applied { response })
 }
 
@@ -56,11 +59,6 @@ fn query(options: Options) -> String {
     let validation = if options.skip_validation { "Ignore" } else { "Strict" };
     let dry = if options.dry_run { "&dryRun=All" } else { "" };
     format!("fieldManager={MANAGER}&force=true&fieldValidation={validation}{dry}")
-}
-
-/// What a failpoint of action `return` makes of a write: an answer that was lost.
-fn failpoint(key: &ResourceKey) -> Error {
-    Error::Call { key: key.clone(), source: crate::observe::client::Error::Unreachable("failpoint".into()) }
 }
 
 /// Says nothing of the object: it may be a Secret.

@@ -80,6 +80,11 @@ impl Body<'_> {
 // === impl Error ===
 
 impl Error {
+    /// A write whose answer was lost: what failpoints of action `return` make of one.
+    pub fn lost(key: &ResourceKey) -> Self {
+        Self::Call { key: key.clone(), source: CallError::Unreachable("the answer was lost".into()) }
+    }
+
     /// Of a call about an object.
     pub(super) fn of(key: &ResourceKey, source: CallError) -> Self {
         if source.refused().is_some_and(|refusal| refusal.is_not_served()) {
@@ -131,12 +136,15 @@ impl Error {
 /// A refusal may quote the object. What is left is the reason, and the fields that are wrong.
 fn discreet(error: CallError) -> CallError {
     let CallError::Refused(mut refusal) = error else { return error };
-    let mut fields: Vec<&str> =
-        refusal.causes.iter().map(|cause| cause.field.as_str()).filter(|f| !f.is_empty()).collect();
-    fields.truncate(MAX_FIELDS);
-    let at = if fields.is_empty() { String::new() } else { format!(" at {}", fields.join(", ")) };
-    let immutable = refusal.message.contains("immutable");
-    refusal.message = format!("the apiserver refused it{}{at}", if immutable { ": a field is immutable" } else { "" });
+    let fields = refusal.causes.iter().map(|cause| cause.field.as_str()).filter(|field| !field.is_empty());
+    let fields: Vec<&str> = fields.take(MAX_FIELDS).collect();
+    let why = match &refusal.message {
+        _ if refusal.malformed => ": it is not a well-formed Secret (are the values base64?)",
+        message if message.contains("immutable") => ": a field is immutable",
+        _ => "",
+    };
+    let place = if fields.is_empty() { String::new() } else { format!(" at {}", fields.join(", ")) };
+    refusal.message = format!("the apiserver refused it{why}{place}");
     for cause in &mut refusal.causes {
         cause.message.clear();
     }

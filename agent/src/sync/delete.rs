@@ -22,14 +22,14 @@ pub async fn delete(
     uid: &str,
     propagation: Cascade,
 ) -> Result<(), Error> {
-    fail::fail_point!("agent::delete::before", |_| Err(failpoint(key)));
+    fail::fail_point!("agent::delete::before", |_| Err(Error::lost(key)));
     let options = json!({
         "kind": "DeleteOptions", "apiVersion": "v1",
         "preconditions": {"uid": uid}, "propagationPolicy": policy(propagation),
     });
     let path = path::object(resource, &key.namespace, &key.name);
     let answer = write(cluster, key, Method::DELETE, &path, Body::Json(&options)).await;
-    fail::fail_point!("agent::delete::after", |_| Err(failpoint(key)));
+    fail::fail_point!("agent::delete::after", |_| Err(Error::lost(key)));
     match answer {
         Ok(_) => Ok(()),
         Err(error) if proves_absence(&error, &key.name) => Ok(()),
@@ -41,10 +41,6 @@ pub async fn delete(
 
 fn proves_absence(error: &Error, name: &str) -> bool {
     matches!(error, Error::Call { source: CallError::Refused(refusal), .. } if refusal.proves_absence_of(name))
-}
-
-fn failpoint(key: &ResourceKey) -> Error {
-    Error::Call { key: key.clone(), source: CallError::Unreachable("failpoint".into()) }
 }
 
 fn policy(propagation: Cascade) -> &'static str {

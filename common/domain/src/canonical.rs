@@ -36,6 +36,16 @@ pub enum ManifestError {
         /// The repeated key, as `name="A"`.
         fields: String,
     },
+    /// A value of a Secret is no text; the apiserver's own words for it would not name it.
+    #[error(
+        "{key}: {field} is not a string; quote it (in YAML, yes, no, on, off, y and n are booleans, and digits are numbers)"
+    )]
+    SecretValue {
+        /// The object.
+        key: ResourceKey,
+        /// The field's path.
+        field: String,
+    },
     /// Larger than the apiserver accepts.
     #[error("{key} has {bytes} bytes; the apiserver accepts at most {MAX_MANIFEST_BYTES}")]
     TooLarge {
@@ -59,6 +69,7 @@ pub fn canonicalize(mut object: Value) -> Result<Manifest, ManifestError> {
     if let Some(root) = object.as_object_mut() {
         drop_server_fields(root);
         if key.is_secret() {
+            refuse_other_than_text(root, &key)?;
             fold_string_data(root);
         }
         drop_aggregated_rules(root, &key);
@@ -127,6 +138,17 @@ fn is_empty(value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         _ => false,
     }
+}
+
+fn refuse_other_than_text(root: &Map<String, Value>, key: &ResourceKey) -> Result<(), ManifestError> {
+    for map in ["data", "stringData"] {
+        for (name, value) in root.get(map).and_then(Value::as_object).into_iter().flatten() {
+            if !value.is_string() && !value.is_null() {
+                return Err(ManifestError::SecretValue { key: key.clone(), field: format!("{map}.{name}") });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// As the apiserver does at a write: a key of `stringData` wins over the same key of `data`. Null values are dropped: they make every re-apply a write.
@@ -269,6 +291,14 @@ mod tests {
         let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"},
             "data": {"k": "b2xk", "n": null}, "stringData": {"k": "new"}});
         assert_eq!(canonical(object)["data"], json!({"k": "bmV3"}));
+    }
+
+    #[test]
+    fn a_secret_value_that_is_no_text_is_named_without_being_shown() {
+        let object =
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"pin": 1234}});
+        let error = canonicalize(object).expect_err("refused").to_string();
+        assert!(error.starts_with("Secret a: stringData.pin is not a string") && !error.contains("1234"), "{error}");
     }
 
     #[test]

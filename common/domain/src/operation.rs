@@ -130,7 +130,11 @@ impl SyncOperation {
             (None, OperationPhase::Failed) => {
                 let first =
                     self.results.iter().find_map(|(i, r)| r.as_ref().err().map(|e| (&self.plan.actions[*i].key, e)));
-                let first = first.map(|(key, e)| format!(": {key}: {e}")).unwrap_or_default();
+                let first = first.map(|(key, e)| {
+                    // The cluster's words often name the object already.
+                    if e.starts_with(&key.to_string()) { format!(": {e}") } else { format!(": {key}: {e}") }
+                });
+                let first = first.unwrap_or_else(|| self.first_skipped());
                 format!("{failed} of {all} actions failed{first}")
             }
             (None, OperationPhase::Succeeded) => match &self.plan.hold {
@@ -169,6 +173,11 @@ impl SyncOperation {
             message: why.clone(),
         });
         touched.chain(held).chain(skipped).collect()
+    }
+
+    fn first_skipped(&self) -> String {
+        let first = self.plan.skipped.first();
+        first.map(|(key, why)| format!("; {} left alone: {key} {why}", self.plan.skipped.len())).unwrap_or_default()
     }
 
     fn stop(&mut self, why: String) {

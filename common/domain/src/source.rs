@@ -33,7 +33,7 @@ pub struct Entry {
     pub size: u64,
 }
 
-/// Identity of what stands at a path: equal ids mean equal content (a git object id, as hex).
+/// Identity of what stands at a path: equal ids mean equal content, and nothing else may be read from them.
 pub type ObjectId = String;
 
 /// What a render asked the tree for: path to what stood there; `None` where nothing did.

@@ -312,7 +312,7 @@ impl Standing {
             key: key.clone(),
             version: version_of(&self.api_version).to_owned(),
             sync: self.state.sync(),
-            health: health.map(|status| Health { status, message: message.clone() }).or_else(|| self.health.clone()),
+            health: health.map(|status| Health { status, message: String::new() }).or_else(|| self.health.clone()),
             requires_pruning: matches!(self.state, ObjectState::Extra(_)),
             message,
         }

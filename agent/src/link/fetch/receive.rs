@@ -119,7 +119,7 @@ mod tests {
         assert!(matches!(Receiver::new(&[one.0], &key).push(first(&two)), Err(Error::Answer(_))));
         let late = v1::FetchPart { offset: 7, ..first(&one) };
         assert!(matches!(Receiver::new(&[one.0], &key).push(late), Err(Error::Answer(_))));
-        let forged = v1::FetchPart { data: two.2.clone(), ..first(&one) };
+        let forged = v1::FetchPart { data: two.2, ..first(&one) };
         assert!(matches!(Receiver::new(&[one.0], &key).push(forged), Err(Error::Content(_))));
     }
 }

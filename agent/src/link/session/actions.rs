@@ -40,7 +40,7 @@ impl<D: Desired> Session<'_, D> {
             Action::CompareNow => return Some(self.compare_due().await),
             Action::Close { reason, retry_after_ms } => {
                 let retry_after = (retry_after_ms > 0).then(|| Duration::from_millis(retry_after_ms));
-                self.ended.get_or_insert(Ended { healthy: self.open, reason, retry_after });
+                self.ended.get_or_insert(Ended { healthy: self.proven, reason, retry_after });
             }
         }
         None
@@ -60,7 +60,9 @@ impl<D: Desired> Session<'_, D> {
 
     async fn take(&mut self, delta: Delta) -> Event {
         let generation = delta.to.generation;
-        match self.link.desired.take(delta).await {
+        let taken = self.link.desired.take(delta).await;
+        fail::fail_point!("link::taken-before-ack");
+        match taken {
             Ok(()) => Event::Accepted { generation },
             Err(reason) => Event::NotAccepted { reason },
         }

@@ -122,7 +122,7 @@ mod tests {
     fn what_kubectl_applied_becomes_ours_and_what_controllers_own_stays() {
         let kubectl = entry("kubectl-client-side-apply", "Update", &json!({"f:data": {".": {}, "f:a": {}}}));
         let controller = entry("kube-controller-manager", "Update", &json!({"f:status": {}}));
-        let patch = patch_for(&live(&[kubectl.clone(), controller.clone()])).expect("a patch");
+        let patch = patch_for(&live(&[kubectl, controller.clone()])).expect("a patch");
         let ours = entry("windlass", "Apply", &json!({"f:data": {".": {}, "f:a": {}}}));
         assert_eq!(
             patch,
