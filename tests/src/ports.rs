@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
+use parking_lot::Mutex;
 
 /// Below the range that Linux takes for outgoing connections (32768 and up): a server that is stopped for a while finds
 /// its port free when it starts again.
@@ -48,5 +48,5 @@ pub async fn listen() -> Result<tokio::net::TcpListener> {
 }
 
 fn claim(port: u16) -> bool {
-    HANDED_OUT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(port)
+    HANDED_OUT.lock().get_or_insert_default().insert(port)
 }

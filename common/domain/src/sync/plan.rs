@@ -56,7 +56,7 @@ pub enum Verb {
     Apply {
         /// The manifest.
         digest: Digest,
-        /// Whether the object may exist without being ours: its previous owner's fields are taken over.
+        /// Whether the object is there without being ours yet: its previous owner's fields are taken over.
         adopt: bool,
     },
     /// Deleted, when its uid is still this one, and forgotten once it is proved gone.
@@ -77,7 +77,7 @@ pub fn plan(facts: &Facts<'_>, intent: Intent) -> (Assessment, SyncPlan) {
     for (key, standing) in &assessment.objects {
         match (apply_reason(&standing.state, intent), standing.digest) {
             (Some(reason), Some(digest)) => {
-                let adopt = facts.inventory.entries.get(key).is_none_or(|owned| owned.digest.is_none());
+                let adopt = standing.state == ObjectState::Unadopted;
                 let group = 1 + order::rank(&key.kind) as u32;
                 plan.push(group, Verb::Apply { digest, adopt }, key, &standing.api_version, reason);
             }

@@ -130,9 +130,9 @@ fn a_new_target_looks_first_then_applies_in_the_order_of_kinds() {
     assert!(world.verbs(ALL).is_empty());
     world.live.set(key("Deployment", "web"), Observed::Absent);
     world.live.set(key("ConfigMap", "settings"), Observed::Absent);
-    assert_eq!(world.verbs(ALL), ["adopt settings", "adopt web"]);
+    assert_eq!(world.verbs(ALL), ["apply settings", "apply web"]);
     world.settings.create_namespace = true;
-    assert_eq!(world.verbs(ALL), ["ensure shop", "adopt settings", "adopt web"]);
+    assert_eq!(world.verbs(ALL), ["ensure shop", "apply settings", "apply web"]);
 }
 
 #[test]
