@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 /// What is logged where `RUST_LOG` says nothing. The HTTP/2 crates are quieter: each connection's every frame is of no use to an operator.
-const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,rustls=warn,tower=warn,kube_client::client::builder=off";
+const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,rustls=warn,tower=warn,kube_client=off";
 
 /// Why logging cannot begin.
 #[derive(Debug, thiserror::Error)]

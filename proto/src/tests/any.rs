@@ -1,0 +1,284 @@
+//! Any message, for round trips.
+
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+use uuid::Uuid;
+use windlass_domain::application::Cascade;
+use windlass_domain::cluster::ClusterFacts;
+use windlass_domain::desired_state::{Chain, Delta, Position};
+use windlass_domain::digest::{Digest, DigestKey};
+use windlass_domain::discovery::{ApiResource, Discovery};
+use windlass_domain::exchange::{AgentMessage, Compare, Hello, HubMessage};
+use windlass_domain::health::{Health, HealthStatus};
+use windlass_domain::manifest::ResourceKey;
+use windlass_domain::name::ApplicationName;
+use windlass_domain::operation::OperationPhase;
+use windlass_domain::status::{
+    Condition, ConditionKind, Hold, OperationState, ResourceResult, ResourceStatus, ResultCode, StatusDelta,
+    SyncStatus, TargetSummary,
+};
+use windlass_domain::target::{Adoption, Approval, OperationRequest, Removing, TargetRow, TargetSpec};
+use windlass_domain::time::{Timestamp, from_millis};
+
+pub(super) fn agent_message() -> impl Strategy<Value = AgentMessage> {
+    prop_oneof![
+        hello().prop_map(AgentMessage::Hello),
+        discovery().prop_map(AgentMessage::Discovery),
+        any::<u64>().prop_map(|generation| AgentMessage::Ack { generation }),
+        (uuid(), digest()).prop_map(|(application, bundle)| AgentMessage::Held { application, bundle }),
+        status().prop_map(|delta| AgentMessage::Status(Box::new(delta))),
+        compare().prop_map(AgentMessage::Compare),
+    ]
+}
+
+pub(super) fn hub_message() -> impl Strategy<Value = HubMessage> {
+    prop_oneof![
+        any::<(u64, bool, bool)>().prop_map(|(epoch, want_discovery, want_reports)| HubMessage::Welcome {
+            epoch,
+            want_discovery,
+            want_reports
+        }),
+        delta().prop_map(|delta| HubMessage::Delta(Box::new(delta))),
+        (digest(), vec(any::<u8>(), 0..40_000))
+            .prop_map(|(digest, compressed)| HubMessage::Content { digest, compressed }),
+        (time(), any::<bool>()).prop_map(|(sent_at, want_reports)| HubMessage::Compared { sent_at, want_reports }),
+        (text(), any::<u64>()).prop_map(|(reason, retry_after_ms)| HubMessage::Refused { reason, retry_after_ms }),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,12}"
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[a-z]{1,8}"
+}
+
+fn uuid() -> impl Strategy<Value = Uuid> {
+    any::<u128>().prop_map(Uuid::from_u128)
+}
+
+fn digest() -> impl Strategy<Value = Digest> {
+    any::<(bool, u64)>().prop_map(|(keyed, seed)| match keyed {
+        false => Digest::of(&seed.to_be_bytes()),
+        true => Digest::keyed(&DigestKey::new([3; 32]), &seed.to_be_bytes()),
+    })
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    (-62_000_000_000_000_i64..253_000_000_000_000).prop_map(from_millis)
+}
+
+fn key() -> impl Strategy<Value = ResourceKey> {
+    (text(), word(), text(), word()).prop_map(|(group, kind, namespace, name)| ResourceKey {
+        group,
+        kind,
+        namespace,
+        name,
+    })
+}
+
+fn name() -> impl Strategy<Value = ApplicationName> {
+    (word(), word()).prop_map(|(namespace, name)| ApplicationName { namespace, name })
+}
+
+fn position() -> impl Strategy<Value = Position> {
+    (uuid(), any::<u64>(), any::<[u8; 32]>()).prop_map(|(incarnation, generation, chain)| Position {
+        incarnation,
+        generation,
+        chain: Chain(chain),
+    })
+}
+
+fn hello() -> impl Strategy<Value = Hello> {
+    let facts = (text(), text(), text()).prop_map(|(kubernetes_version, kube_system_uid, agent_version)| {
+        ClusterFacts { kubernetes_version, kube_system_uid, agent_version }
+    });
+    (uuid(), any::<u32>(), facts, digest(), of(position()), digest(), digest()).prop_map(
+        |(instance, protocol, facts, discovery, position, rows, reported)| Hello {
+            instance,
+            protocol,
+            facts,
+            discovery,
+            position,
+            rows,
+            reported,
+        },
+    )
+}
+
+fn discovery() -> impl Strategy<Value = Discovery> {
+    let resource =
+        (text(), word(), word(), word(), any::<bool>()).prop_map(|(group, version, kind, plural, namespaced)| {
+            ApiResource { group, version, kind, plural, namespaced }
+        });
+    (vec(resource, 0..200), vec(text(), 0..3)).prop_map(|(resources, failed)| Discovery::new(resources, failed))
+}
+
+fn compare() -> impl Strategy<Value = Compare> {
+    (time(), any::<u64>(), digest(), digest(), any::<bool>()).prop_map(
+        |(sent_at, generation, rows, reported, watches_live)| Compare {
+            sent_at,
+            generation,
+            rows,
+            reported,
+            watches_live,
+        },
+    )
+}
+
+fn sync() -> impl Strategy<Value = SyncStatus> {
+    select(vec![SyncStatus::Synced, SyncStatus::OutOfSync, SyncStatus::Unknown])
+}
+
+fn health() -> impl Strategy<Value = HealthStatus> {
+    use HealthStatus::{Degraded, Healthy, Missing, Progressing, Suspended, Unknown};
+    select(vec![Healthy, Suspended, Progressing, Missing, Degraded, Unknown])
+}
+
+fn resource() -> impl Strategy<Value = ResourceStatus> {
+    let health = (health(), text()).prop_map(|(status, message)| Health { status, message });
+    (key(), text(), sync(), of(health), any::<bool>(), text()).prop_map(
+        |(key, version, sync, health, requires_pruning, message)| ResourceStatus {
+            key,
+            version,
+            sync,
+            health,
+            requires_pruning,
+            message,
+        },
+    )
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    use ConditionKind::{
+        ComparisonError, DeletionError, Frozen, InvalidSpecError, PruneHeld, RenderWarning, RepeatedResourceWarning,
+        SharedResourceWarning, SourceStale, StorageError, SyncError,
+    };
+    let kind = select(vec![
+        InvalidSpecError,
+        ComparisonError,
+        SyncError,
+        DeletionError,
+        SharedResourceWarning,
+        RepeatedResourceWarning,
+        PruneHeld,
+        RenderWarning,
+        StorageError,
+        Frozen,
+        SourceStale,
+    ]);
+    (kind, text(), time()).prop_map(|(kind, message, since)| Condition { kind, message, since })
+}
+
+fn hold() -> impl Strategy<Value = Hold> {
+    (text(), digest(), any::<u64>(), vec(key(), 0..4)).prop_map(|(reason, set, count, keys)| Hold {
+        reason,
+        set,
+        count,
+        keys,
+    })
+}
+
+fn operation() -> impl Strategy<Value = OperationState> {
+    use OperationPhase::{Error, Failed, Running, Succeeded, Terminating};
+    use ResultCode::{PruneSkipped, Pruned, SyncFailed, Synced};
+    let result = (key(), select(vec![Synced, SyncFailed, Pruned, PruneSkipped]), text())
+        .prop_map(|(key, status, message)| ResourceResult { key, status, message });
+    let phase = select(vec![Running, Terminating, Failed, Error, Succeeded]);
+    (uuid(), text(), phase, text(), text(), time(), of(time()), vec(result, 0..4)).prop_map(
+        |(id, by, phase, message, revision, started_at, finished_at, results)| OperationState {
+            id,
+            by,
+            phase,
+            message,
+            revision,
+            started_at,
+            finished_at,
+            results,
+        },
+    )
+}
+
+fn summary() -> impl Strategy<Value = TargetSummary> {
+    let what = (sync(), health(), text(), text(), any::<bool>());
+    let which = (of(digest()), of(text()), of(digest()));
+    let more = (vec(condition(), 0..3), of(hold()), of(operation()));
+    (what, which, more).prop_map(|(what, (bundle, synced_revision, synced_bundle), (conditions, hold, operation))| {
+        let (sync, health, health_message, revision, removed) = what;
+        TargetSummary {
+            sync,
+            health,
+            health_message,
+            revision,
+            bundle,
+            synced_revision,
+            synced_bundle,
+            conditions,
+            hold,
+            operation,
+            removed,
+        }
+    })
+}
+
+fn status() -> impl Strategy<Value = StatusDelta> {
+    (uuid(), summary(), vec(resource(), 0..300), vec(key(), 0..4), any::<bool>(), digest()).prop_map(
+        |(application, summary, changed, removed, full, digest)| StatusDelta {
+            application,
+            summary,
+            changed,
+            removed,
+            full,
+            digest,
+        },
+    )
+}
+
+fn row() -> impl Strategy<Value = TargetRow> {
+    prop_oneof![spec().prop_map(TargetRow::Present), removing().prop_map(TargetRow::Removing)]
+}
+
+fn removing() -> impl Strategy<Value = Removing> {
+    (uuid(), name(), select(vec![Cascade::Foreground, Cascade::Background, Cascade::Orphan]), text())
+        .prop_map(|(application, name, cascade, by)| Removing { application, name, cascade, by })
+}
+
+fn spec() -> impl Strategy<Value = TargetSpec> {
+    let operation = (uuid(), digest(), any::<bool>(), text(), time(), time(), any::<bool>()).prop_map(
+        |(id, bundle, prune, by, requested_at, deadline, terminate)| OperationRequest {
+            id,
+            bundle,
+            prune,
+            by,
+            requested_at,
+            deadline,
+            terminate,
+        },
+    );
+    let approval = (digest(), digest(), text()).prop_map(|(bundle, set, by)| Approval { bundle, set, by });
+    let adoption = (vec(key(), 0..3), text()).prop_map(|(keys, by)| Adoption { keys, by });
+    let content = (digest(), digest(), text(), text());
+    (uuid(), name(), content, of(operation), of(approval), of(adoption)).prop_map(
+        |(application, name, (bundle, settings, revision, default_namespace), operation, approval, adoption)| {
+            TargetSpec {
+                application,
+                name,
+                bundle,
+                settings,
+                revision,
+                default_namespace,
+                operation,
+                approval,
+                adoption,
+            }
+        },
+    )
+}
+
+fn delta() -> impl Strategy<Value = Delta> {
+    (any::<u64>(), position(), digest(), vec(row(), 0..100), vec(uuid(), 0..4), any::<bool>())
+        .prop_map(|(from, to, digest, rows, finished, full)| Delta { from, to, digest, rows, finished, full })
+}
