@@ -1,0 +1,27 @@
+//! The agents' side of the hub: sessions, contents by digest, renewing and joining.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `server` | the agents listener: TLS connections with their peers' names |
+//! | `service` | what may be called there, and by whom |
+//! | `session` | one task per agent: drives [`windlass_domain::exchange::hub::step`] over the store |
+//! | `statuses`, `ahead` | which statuses are stored when; which contents are sent before they are asked for |
+//! | `fetch`, `certificates`, `join` | contents; renewed and first certificates |
+//! | `registry` | how the rest of the hub wakes or ends a session |
+//!
+//! Wire types stay in this module.
+
+mod ahead;
+mod certificates;
+mod fetch;
+mod join;
+mod registry;
+mod server;
+mod service;
+mod session;
+mod statuses;
+
+pub use join::join_routes;
+pub use registry::Registry;
+pub use server::serve;
+pub use service::Agents;

@@ -1,0 +1,82 @@
+//! Joining: the only thing that an agent may call without a certificate. It is served on the API listener.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use tonic::{Request, Response, Status};
+use windlass_domain::identity::JoinToken;
+use windlass_domain::time::to_millis;
+use windlass_proto::v1::{self, join_server};
+use windlass_runtime::clock::Clock;
+use windlass_store::{Spend, Store};
+
+use super::certificates;
+use crate::args::Advertised;
+use crate::pki::{Authority, CertificateRequest};
+
+/// A request holds a token and a certificate request.
+const MAX_REQUEST_BYTES: usize = 32 << 10;
+/// Whatever the reason: who guesses tokens learns nothing.
+const REFUSED: &str = "join token not accepted (unknown, expired, already used or void): make a new one with `windlass cluster add` or `windlass cluster token`";
+
+/// The `Join` service.
+struct Join {
+    store: Arc<dyn Store>,
+    authority: Arc<Authority>,
+    clock: Clock,
+    advertised: Advertised,
+}
+
+/// The `Join` service as routes, to be merged into the API's.
+pub fn join_routes(
+    store: Arc<dyn Store>,
+    authority: Arc<Authority>,
+    clock: Clock,
+    advertised: Advertised,
+) -> axum::Router {
+    let join = join_server::JoinServer::new(Join { store, authority, clock, advertised });
+    let service = join.max_decoding_message_size(MAX_REQUEST_BYTES);
+    // Not `Routes::into_axum_router`: its fallback would answer in gRPC for the API's unknown paths.
+    axum::Router::new().route_service("/windlass.agent.v1.Join/{method}", service)
+}
+
+#[tonic::async_trait]
+impl join_server::Join for Join {
+    async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinReply>, Status> {
+        let peer =
+            request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.to_string()).unwrap_or_default();
+        let request = request.into_inner();
+        let csr = CertificateRequest::parse(&request.csr_der)
+            .map_err(|invalid| Status::invalid_argument(invalid.to_string()))?;
+        let Ok(token) = JoinToken::parse(&request.token) else {
+            tracing::warn!(peer, "a join was refused: not a join token");
+            return Err(Status::unauthenticated(REFUSED));
+        };
+        let now = self.clock.now();
+        let spend = self.store.spend_join_token(token.id, token.secret_hash(), csr.key_digest(), now).await;
+        let cluster = match spend.map_err(certificates::unavailable)? {
+            Spend::Granted { cluster } => cluster,
+            Spend::Refused(reason) => {
+                tracing::warn!(peer, token = %token.id, ?reason, "a join was refused");
+                return Err(Status::unauthenticated(REFUSED));
+            }
+        };
+        let issued = certificates::of_key(self.store.as_ref(), &self.authority, &csr, cluster, now).await;
+        let issued = issued.map_err(|error| {
+            tracing::error!(%cluster, %error, "a joining agent's certificate could not be issued");
+            Status::unavailable("the hub cannot issue certificates now; try again")
+        })?;
+        let installation = self.store.installation().await.map_err(certificates::unavailable)?;
+        tracing::info!(%cluster, peer, kube_system_uid = request.kube_system_uid, "an agent joined");
+        Ok(Response::new(v1::JoinReply {
+            certificate_der: vec![issued.der],
+            ca_der: vec![self.authority.ca_der().to_vec()],
+            trust_domain: self.authority.trust_domain().to_owned(),
+            agents_address: self.advertised.agents_address.clone(),
+            installation_id: installation.id.as_bytes().to_vec(),
+            digest_key: installation.digest_key.expose().to_vec(),
+            not_after_ms: to_millis(issued.not_after),
+        }))
+    }
+}

@@ -1,0 +1,364 @@
+//! One agent's session: receives, asks the domain what it means, does that, in order. A slow agent holds up its own task and nobody else's.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+use tracing::Instrument as _;
+use uuid::Uuid;
+use windlass_domain::exchange::hub::{Action, Event, State, step};
+use windlass_domain::exchange::{AgentMessage, Compare, Hello, HubMessage};
+use windlass_domain::status::StatusDelta;
+use windlass_proto::{Decoder, Encoder, v1};
+use windlass_runtime::backoff::Backoff;
+
+use super::ahead::Ahead;
+use super::registry::Place;
+use super::server::Peer;
+use super::statuses::Statuses;
+use super::{Agents, certificates};
+
+/// How many messages are taken in a row before anything else is looked at.
+const IN_A_ROW: usize = 256;
+/// How long an agent may take for its first word.
+const HELLO: Duration = Duration::from_secs(30);
+/// Time between two looks at whether the certificate still counts: another replica may have revoked it.
+const REVOCATION_CHECK: Duration = Duration::from_secs(10);
+/// How long an agent should wait after an error of the hub's own.
+const AFTER_TROUBLE_MS: u64 = 5_000;
+/// How long an agent should wait when the hub restarts.
+const AFTER_SHUTDOWN_MS: u64 = 500;
+
+/// One session and all it holds.
+pub(super) struct Session {
+    agents: Agents,
+    peer: Peer,
+    outbound: mpsc::Sender<Result<v1::Frame, Status>>,
+    encoder: Encoder,
+    decoder: Decoder<AgentMessage>,
+    end: watch::Sender<Option<String>>,
+    state: State,
+    /// Taken at `Hello`.
+    place: Option<Place>,
+    /// Set once the store has raised the epoch.
+    open: Option<windlass_store::Session>,
+    statuses: Statuses,
+    ahead: Ahead,
+}
+
+/// Why a session is over.
+enum Over {
+    /// The agent is gone, or everything was said.
+    Silently,
+    /// The agent is told.
+    Refused { reason: String, retry_after_ms: u64 },
+}
+
+/// Runs a session to its end.
+pub(super) async fn run(mut session: Session, mut inbound: Streaming<v1::Frame>, stop: CancellationToken) {
+    let cluster = session.cluster();
+    let span = tracing::info_span!("session", %cluster, peer = %session.peer.address);
+    let work = async move {
+        tracing::info!("an agent connected");
+        let mut ended = session.end.subscribe();
+        let over = tokio::select! {
+            biased;
+            over = told(&mut ended) => over,
+            () = stop.cancelled() => Over::refused("the hub is shutting down", AFTER_SHUTDOWN_MS),
+            over = session.talk(&mut inbound) => over,
+        };
+        session.finish(over).await;
+    };
+    work.instrument(span).await;
+}
+
+async fn told(ended: &mut watch::Receiver<Option<String>>) -> Over {
+    // The sender is the session's own and outlives this.
+    let reason = ended.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+    Over::refused(reason.unwrap_or_default(), 0)
+}
+
+// === impl Over ===
+
+impl Over {
+    fn refused(reason: impl Into<String>, retry_after_ms: u64) -> Self {
+        Self::Refused { reason: reason.into(), retry_after_ms }
+    }
+
+    fn of_store(error: &windlass_store::Error) -> Self {
+        match error {
+            windlass_store::Error::Fenced => Self::refused("a newer session of this cluster took over", 0),
+            error => {
+                tracing::error!(%error, "the session's state could not be stored");
+                Self::refused("the hub could not store what the agent said; its log has the reason", AFTER_TROUBLE_MS)
+            }
+        }
+    }
+}
+
+// === impl Session ===
+
+impl Session {
+    pub(super) fn new(agents: Agents, peer: Peer, outbound: mpsc::Sender<Result<v1::Frame, Status>>) -> Self {
+        let (end, _) = watch::channel(None);
+        Self {
+            agents,
+            peer,
+            outbound,
+            encoder: Encoder::new(),
+            decoder: Decoder::new(),
+            end,
+            state: State::AwaitingHello,
+            place: None,
+            open: None,
+            statuses: Statuses::default(),
+            ahead: Ahead::default(),
+        }
+    }
+
+    fn cluster(&self) -> Uuid {
+        self.peer.certificate.cluster
+    }
+
+    async fn talk(&mut self, inbound: &mut Streaming<v1::Frame>) -> Over {
+        match self.converse(inbound).await {
+            Ok(never) => match never {},
+            Err(over) => over,
+        }
+    }
+
+    async fn converse(&mut self, inbound: &mut Streaming<v1::Frame>) -> Result<std::convert::Infallible, Over> {
+        let clock = self.agents.clock.clone();
+        let ends = self.peer.certificate.not_after;
+        let hello_by = clock.now() + HELLO;
+        let mut check = Box::pin(clock.sleep(REVOCATION_CHECK));
+        loop {
+            let due = self.statuses.due();
+            tokio::select! {
+                frame = inbound.message() => self.heard(frame, inbound).await?,
+                generation = moved(self.place.as_mut()) => self.happen(Event::DesiredChanged { generation }).await?,
+                () = clock.sleep_until(due.unwrap_or(ends)), if due.is_some() => self.store_due().await?,
+                () = &mut check => {
+                    self.check().await?;
+                    check = Box::pin(clock.sleep(REVOCATION_CHECK));
+                }
+                () = clock.sleep_until(hello_by), if self.open.is_none() => {
+                    return Err(Over::refused("the agent did not say Hello in time", 0));
+                }
+                () = clock.sleep_until(ends) => {
+                    return Err(Over::refused("the certificate has ended: renew it", 0));
+                }
+            }
+        }
+    }
+
+    /// Takes a frame, and those that are there already: statuses that come together are stored together.
+    async fn heard(
+        &mut self,
+        frame: Result<Option<v1::Frame>, Status>,
+        inbound: &mut Streaming<v1::Frame>,
+    ) -> Result<(), Over> {
+        let mut next = Some(frame);
+        for _ in 0..IN_A_ROW {
+            let Some(frame) = next else { break };
+            let frame = match frame {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Err(Over::Silently),
+                Err(status) => {
+                    tracing::info!(%status, "the connection ended");
+                    return Err(Over::Silently);
+                }
+            };
+            let message = self.decoder.push(frame).map_err(|error| Over::refused(error.to_string(), 60_000))?;
+            if let Some(message) = message {
+                self.happen(Event::Received(message)).await?;
+            }
+            next = inbound.message().now_or_never();
+        }
+        if self.statuses.due().is_some_and(|due| due <= self.agents.clock.now()) {
+            self.store_due().await?;
+        }
+        Ok(())
+    }
+
+    async fn happen(&mut self, event: Event) -> Result<(), Over> {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let state = std::mem::replace(&mut self.state, State::Closed);
+            let (state, actions) = step(state, event);
+            self.state = state;
+            for action in actions {
+                events.extend(self.perform(action).await?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn perform(&mut self, action: Action) -> Result<Option<Event>, Over> {
+        match action {
+            Action::Open(hello) => return self.open(&hello).await.map(Some),
+            Action::Send(message) => self.send(message).await?,
+            Action::Load { since } => return self.load(since).await.map(Some),
+            Action::StoreAck(generation) => {
+                fail::fail_point!("hub::session::before_ack_store");
+                let session = self.session()?;
+                self.stored(|agents| agents.store.ack(session, generation)).await?;
+            }
+            Action::StoreHeld { application, bundle } => {
+                let session = self.session()?;
+                self.stored(|agents| agents.store.held(session, application, bundle)).await?;
+            }
+            Action::StoreStatus(delta) => self.take_status(*delta).await?,
+            Action::StoreDiscovery(discovery) => {
+                let session = self.session()?;
+                self.stored(|agents| agents.store.put_discovery(session, &discovery)).await?;
+            }
+            Action::Compare(compare) => return self.compare(compare).await.map(Some),
+            Action::StoreVerified => {
+                let (session, now) = (self.session()?, self.agents.clock.now());
+                self.stored(|agents| agents.store.verified(session, now)).await?;
+            }
+            Action::Close => return Err(Over::Silently),
+        }
+        Ok(None)
+    }
+
+    async fn open(&mut self, hello: &Hello) -> Result<Event, Over> {
+        let cluster = self.cluster();
+        // The place is taken first, so that no change between the two is missed.
+        self.place = Some(self.agents.registry.enter(cluster, self.end.clone()));
+        let now = self.agents.clock.now();
+        let opened = self.stored(|agents| agents.store.open_session(cluster, hello, now)).await?;
+        self.open = Some(windlass_store::Session { cluster, epoch: opened.epoch });
+        tracing::info!(
+            epoch = opened.epoch,
+            agent = hello.facts.agent_version,
+            kubernetes = hello.facts.kubernetes_version,
+            generation = opened.position.generation,
+            "the session is open"
+        );
+        Ok(Event::Opened(opened))
+    }
+
+    async fn load(&mut self, since: Option<u64>) -> Result<Event, Over> {
+        let cluster = self.cluster();
+        let delta = self.stored(|agents| agents.store.delta(cluster, since)).await?;
+        let contents = self.ahead.contents(self.agents.store.as_ref(), cluster, &delta).await;
+        let contents = contents.unwrap_or_else(|error| {
+            tracing::warn!(%error, "contents could not be sent ahead; the agent fetches them");
+            Vec::new()
+        });
+        Ok(Event::Loaded { delta: Box::new(delta), contents })
+    }
+
+    async fn compare(&mut self, compare: Compare) -> Result<Event, Over> {
+        // What the agent reported before it is part of what is compared.
+        self.store_all().await?;
+        let cluster = self.cluster();
+        let (reports_differ, rows_differ) = self.stored(|agents| agents.store.compare(cluster, &compare)).await?;
+        Ok(Event::Compared { compare, reports_differ, rows_differ })
+    }
+
+    async fn take_status(&mut self, delta: StatusDelta) -> Result<(), Over> {
+        if self.statuses.must_store_before(&delta) {
+            self.store_all().await?;
+        }
+        self.statuses.push(delta, self.agents.clock.now());
+        Ok(())
+    }
+
+    async fn store_due(&mut self) -> Result<(), Over> {
+        let deltas = self.statuses.take_due(self.agents.clock.now());
+        self.store_statuses(deltas).await
+    }
+
+    async fn store_all(&mut self) -> Result<(), Over> {
+        let deltas = self.statuses.take_all(self.agents.clock.now());
+        self.store_statuses(deltas).await
+    }
+
+    async fn store_statuses(&mut self, deltas: Vec<StatusDelta>) -> Result<(), Over> {
+        if deltas.is_empty() {
+            return Ok(());
+        }
+        let (session, now) = (self.session()?, self.agents.clock.now());
+        let positions = self.stored(|agents| agents.store.apply_status(session, &deltas, now)).await?;
+        self.agents.registry.notify(&positions);
+        Ok(())
+    }
+
+    /// Whether the certificate still counts. A store that does not answer proves nothing: the session stays.
+    async fn check(&self) -> Result<(), Over> {
+        let now = self.agents.clock.now();
+        match certificates::check(self.agents.store.as_ref(), &self.peer.certificate, now).await {
+            Err(status) if status.code() == tonic::Code::Unauthenticated => Err(Over::refused(status.message(), 0)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn send(&mut self, message: HubMessage) -> Result<(), Over> {
+        for frame in self.encoder.encode(message) {
+            self.outbound.send(Ok(frame)).await.map_err(|_| Over::Silently)?;
+        }
+        Ok(())
+    }
+
+    fn session(&self) -> Result<windlass_store::Session, Over> {
+        self.open.ok_or_else(|| Over::refused("the session is not open", 0))
+    }
+
+    /// Calls the store until it answers: while a database is away, sessions stay.
+    async fn stored<'a, T, F>(&'a self, call: impl Fn(&'a Agents) -> F) -> Result<T, Over>
+    where
+        F: Future<Output = windlass_store::Result<T>> + Send + 'a,
+    {
+        let mut backoff = Backoff::new();
+        loop {
+            match call(&self.agents).await {
+                Ok(value) => return Ok(value),
+                Err(error) if error.is_retryable() => {
+                    tracing::warn!(%error, "the store does not answer; the session waits");
+                    self.agents.clock.sleep(backoff.next(windlass_runtime::backoff::entropy())).await;
+                }
+                Err(error) => return Err(Over::of_store(&error)),
+            }
+        }
+    }
+
+    /// Says why, stores what came last, and gives up the place. Best effort: whatever is lost here is said again at the next `Hello`.
+    async fn finish(mut self, over: Over) {
+        if let Over::Refused { reason, retry_after_ms } = over {
+            tracing::info!(reason, "the session is ended");
+            for frame in self.encoder.encode(HubMessage::Refused { reason, retry_after_ms }) {
+                let _ = self.outbound.try_send(Ok(frame));
+            }
+        } else {
+            tracing::info!("the session ended");
+        }
+        let Some(session) = self.open else { return };
+        let (store, now) = (&self.agents.store, self.agents.clock.now());
+        let deltas = self.statuses.take_all(now);
+        if !deltas.is_empty() {
+            match store.apply_status(session, &deltas, now).await {
+                Ok(positions) => self.agents.registry.notify(&positions),
+                Err(error) => tracing::debug!(%error, "the last statuses were not stored"),
+            }
+        }
+        if let Err(error) = store.close_session(session, now).await {
+            tracing::debug!(%error, "the session's end was not stored");
+        }
+    }
+}
+
+/// The newest generation, once it has moved; never, before `Hello`.
+async fn moved(place: Option<&mut Place>) -> u64 {
+    let Some(place) = place else { return std::future::pending().await };
+    match place.desired.changed().await {
+        Ok(()) => *place.desired.borrow_and_update(),
+        // A newer session has the place; this one is being told.
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,148 @@
+//! `PUT /applications/{namespace}/{name}` and `POST /applications`: an Argo CD Application manifest, as it stands.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::Value;
+use windlass_domain::application::{Application, ApplicationManifest, InvalidApplication, Origin};
+use windlass_domain::name::ApplicationName;
+use windlass_store::PutOutcome;
+
+use super::get::{etag, object};
+use crate::api::caller::Caller;
+use crate::api::error::{ApiError, Result};
+use crate::api::input::{Body, Parameters, if_match};
+use crate::api::view::ApplicationObject;
+use crate::api::{Shared, route};
+
+/// Tells `changed` from `unchanged`, which are both 200.
+const OUTCOME: &str = "x-windlass-outcome";
+
+type Answer = (StatusCode, HeaderMap, Json<ApplicationObject>);
+
+/// Creates or replaces an application. `If-Match` with the revision that was read refuses to overwrite somebody else's change.
+#[utoipa::path(put, path = "/api/v1/applications/{namespace}/{name}", tag = "applications",
+    params(("namespace" = String, Path), ("name" = String, Path), ("If-Match" = Option<String>, Header)),
+    request_body(content = Object, description = "An argoproj.io/v1alpha1 Application"),
+    responses((status = 200, body = ApplicationObject), (status = 201, body = ApplicationObject), (status = 409, body = crate::api::error::Problem)))]
+pub(crate) async fn put(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path((namespace, name)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(body): Body<Value>,
+) -> Result<Answer> {
+    let manifest = parse(&body)?;
+    if manifest.name.namespace != namespace || manifest.name.name != name {
+        let message = format!("the manifest is of {}, the path of {namespace}/{name}; make them equal", manifest.name);
+        return Err(ApiError::invalid("metadata.name", message));
+    }
+    let expected = if_match(&headers)?;
+    let existing = admit(&shared, &caller, &manifest).await?;
+    if expected.is_some() && existing.is_none() {
+        return Err(ApiError::not_found("application", &manifest.name.to_string()));
+    }
+    store(&shared, &manifest, expected).await
+}
+
+/// Creates an application; one that is there already is a conflict, unless `upsert=true`.
+#[utoipa::path(post, path = "/api/v1/applications", tag = "applications",
+    params(("upsert" = Option<bool>, Query)),
+    request_body(content = Object, description = "An argoproj.io/v1alpha1 Application"),
+    responses((status = 201, body = ApplicationObject), (status = 200, body = ApplicationObject), (status = 409, body = crate::api::error::Problem)))]
+pub(crate) async fn create(
+    State(shared): State<Shared>,
+    caller: Caller,
+    parameters: Parameters,
+    Body(body): Body<Value>,
+) -> Result<Answer> {
+    let upsert: bool = parameters.only(&["upsert"])?.parsed("upsert", "true or false")?.unwrap_or(false);
+    let manifest = parse(&body)?;
+    if admit(&shared, &caller, &manifest).await?.is_some() && !upsert {
+        let message = format!("application {} exists already; use upsert to change it", manifest.name);
+        return Err(ApiError::conflict(message));
+    }
+    // Two callers that create at once: the revision 0 belongs to nothing, so that the second one is refused.
+    store(&shared, &manifest, (!upsert).then_some(0)).await
+}
+
+async fn store(shared: &Shared, manifest: &ApplicationManifest, expected: Option<u64>) -> Result<Answer> {
+    let now = shared.state.clock.now();
+    let put = shared.state.store.put_application(manifest, Origin::Api, expected, now).await?;
+    if put.outcome != PutOutcome::Unchanged {
+        shared.state.desired.application_changed(put.value.uid, &put.value.name);
+    }
+    let status = if put.outcome == PutOutcome::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let object = object(shared, &manifest.name).await?;
+    let mut headers = etag(put.value.revision);
+    headers.insert(OUTCOME, HeaderValue::from_static(word(put.outcome)));
+    Ok((status, headers, Json(object)))
+}
+
+fn word(outcome: PutOutcome) -> &'static str {
+    match outcome {
+        PutOutcome::Created => "created",
+        PutOutcome::Changed => "changed",
+        PutOutcome::Unchanged => "unchanged",
+    }
+}
+
+/// The grant for what is written and, where it replaces something, for that too: a project cannot be entered or robbed by renaming it in the manifest.
+async fn admit(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest) -> Result<Option<Application>> {
+    let existing = shared.state.store.application(&manifest.name).await?;
+    let action = if existing.is_some() { route::UPDATE } else { route::CREATE };
+    if let Some(existing) = &existing
+        && !caller.may_application(action, existing)
+    {
+        return Err(match caller.may_application(route::GET, existing) {
+            true => ApiError::forbidden(route::APPLICATIONS, action),
+            false => ApiError::not_found("application", &manifest.name.to_string()),
+        });
+    }
+    caller.require(route::APPLICATIONS, action, &format!("{}/{}", manifest.spec.project, manifest.name))?;
+    only_writer(existing.as_ref())?;
+    Ok(existing)
+}
+
+/// An application's origin is its only writer.
+fn only_writer(existing: Option<&Application>) -> Result<()> {
+    match existing {
+        Some(Application { origin, name, .. }) if *origin != Origin::Api => Err(ApiError::conflict(format!(
+            "application {name} is written by {origin:?}, not by the API; change it there"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn parse(body: &Value) -> Result<ApplicationManifest> {
+    let manifest = ApplicationManifest::parse(body).map_err(invalid)?;
+    let sources = manifest.spec.source.iter().chain(&manifest.spec.sources);
+    for source in sources {
+        refuse_credentials(&source.repo_url, &manifest.name)?;
+    }
+    Ok(manifest)
+}
+
+fn invalid(error: InvalidApplication) -> ApiError {
+    let field = match &error {
+        InvalidApplication::Kind(_) => "kind",
+        InvalidApplication::Name(_) => "metadata.name",
+        InvalidApplication::Malformed(_) => "spec",
+        InvalidApplication::Field { field, .. } => field,
+    };
+    ApiError::invalid(field, error.to_string())
+}
+
+/// A manifest is shown to whoever may read the application: a URL with a password in it must not get that far.
+fn refuse_credentials(repo_url: &str, name: &ApplicationName) -> Result<()> {
+    let url = url::Url::parse(repo_url).ok();
+    if url
+        .is_some_and(|url| url.password().is_some() || (url.scheme().starts_with("http") && !url.username().is_empty()))
+    {
+        let message = format!(
+            "application {name}: the URL holds a user name or password; give them to `windlass repo add` instead"
+        );
+        return Err(ApiError::invalid("spec.source.repoURL", message));
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! `GET /clusters` and `GET /clusters/{name}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use windlass_store::{ClusterView, ListQuery, Store};
+
+use crate::api::caller::{Caller, Named};
+use crate::api::error::Result;
+use crate::api::input::Parameters;
+use crate::api::listing::{self, Listing};
+use crate::api::view::{ClusterObject, Page};
+use crate::api::{Shared, route};
+
+/// A page of clusters.
+#[utoipa::path(get, path = "/api/v1/clusters", tag = "clusters",
+    params(("search" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
+    responses((status = 200, body = Page<ClusterObject>)))]
+pub(crate) async fn list(
+    State(shared): State<Shared>,
+    caller: Caller,
+    parameters: Parameters,
+) -> Result<Json<Page<ClusterObject>>> {
+    let query = parameters.only(&["search", "limit", "after"])?.list()?;
+    let now = shared.state.clock.now();
+    listing::visible(&caller, &Clusters(shared.state.store), query, |view| ClusterObject::of(view, now)).await.map(Json)
+}
+
+struct Clusters(Arc<dyn Store>);
+
+impl Listing for Clusters {
+    type Item = ClusterView;
+    const RESOURCE: &'static str = route::CLUSTERS;
+
+    async fn fetch(&self, query: &ListQuery) -> Result<windlass_store::Page<ClusterView>> {
+        Ok(self.0.list_clusters(query).await?)
+    }
+
+    async fn object(&self, view: &ClusterView) -> Result<String> {
+        Ok(view.cluster.name.clone())
+    }
+}
+
+/// One cluster with its session.
+#[utoipa::path(get, path = "/api/v1/clusters/{name}", tag = "clusters", params(("name" = String, Path)),
+    responses((status = 200, body = ClusterObject), (status = 404, body = crate::api::error::Problem)))]
+pub(crate) async fn get(State(shared): State<Shared>, Named(view): Named<ClusterView>) -> Json<ClusterObject> {
+    Json(ClusterObject::of(view, shared.state.clock.now()))
+}

@@ -1,0 +1,45 @@
+//! What the hub tells the person who started it, on standard output; logs go to standard error.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use zeroize::Zeroizing;
+
+use crate::args::Advertised;
+use crate::pki::Authority;
+
+/// Says where the hub is, how it is known, and, at the first start, the admin's token.
+pub(super) fn started(
+    advertised: &Advertised,
+    authority: &Authority,
+    data_dir: &Path,
+    admin_token: Option<Zeroizing<String>>,
+) -> Result<()> {
+    let ca_file = data_dir.join("ca.pem");
+    std::fs::write(&ca_file, authority.ca_pem()).with_context(|| format!("{} cannot be written", ca_file.display()))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "windlass-hub: API {}", advertised.api_url)?;
+    writeln!(out, "windlass-hub: agents {}", advertised.agents_address)?;
+    writeln!(out, "windlass-hub: CA pin {} ({})", String::from(authority.pin()), ca_file.display())?;
+    if let Some(token) = admin_token {
+        writeln!(out, "windlass-hub: initial admin token (shown once): {}", token.as_str())?;
+        writeln!(
+            out,
+            "windlass-hub: it is also in {}; delete the file after `windlass login`",
+            data_dir.join("admin-token").display()
+        )?;
+    }
+    if advertised.api_url.starts_with("https://localhost") || advertised.agents_address.starts_with("localhost") {
+        tracing::warn!("agents on other machines cannot reach localhost: give --advertise-api and --advertise-agents");
+    }
+    Ok(out.flush()?)
+}
+
+/// Says why the hub ends; the exit code for it.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    // Where standard error is gone there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "windlass-hub: {error:#}");
+    ExitCode::FAILURE
+}

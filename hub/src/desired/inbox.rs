@@ -1,0 +1,60 @@
+//! What is to be looked at: sets, not queues. Asking twice is asking once; nothing is dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+use windlass_domain::name::ApplicationName;
+
+use super::{Error, Refreshed};
+
+/// Somebody who waits for a refresh.
+pub(super) type Waiter = oneshot::Sender<Result<Refreshed, Error>>;
+
+/// What the handles and the service have in common.
+#[derive(Default)]
+pub(super) struct Inbox {
+    asked: Mutex<Asked>,
+    wake: Notify,
+}
+
+/// Everything that was asked for since the service last looked.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// Applications, with those who wait.
+    pub(super) applications: BTreeMap<ApplicationName, Vec<Waiter>>,
+    /// Repositories whose settings changed, or that were pushed to.
+    pub(super) repositories: BTreeSet<String>,
+    /// Clusters came, went or changed labels.
+    pub(super) clusters: bool,
+    closed: bool,
+}
+
+/// Closes the inbox when the service ends, however it ends: those who wait are told.
+pub(super) struct CloseOnDrop<'a>(pub(super) &'a Inbox);
+
+// === impl Inbox ===
+
+impl Inbox {
+    /// Asks. After the service has ended, nothing is kept: a waiter finds its channel closed.
+    pub(super) fn ask(&self, what: impl FnOnce(&mut Asked)) {
+        let mut asked = self.asked.lock();
+        if !asked.closed {
+            what(&mut asked);
+            drop(asked);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits for something to be asked, and takes all of it.
+    pub(super) async fn take(&self) -> Asked {
+        self.wake.notified().await;
+        std::mem::take(&mut *self.asked.lock())
+    }
+}
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        *self.0.asked.lock() = Asked { closed: true, ..Asked::default() };
+    }
+}

@@ -1,0 +1,269 @@
+//! The owner of the work: which application is looked at when, a few at once, one task for each.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use windlass_domain::name::ApplicationName;
+use windlass_domain::revision::Revision;
+use windlass_git::{GitCache, RepositoryUrl};
+use windlass_runtime::clock::Clock;
+use windlass_store::Store;
+
+use super::commit::{Committer, Looked};
+use super::compile::{Compiler, Look};
+use super::conditions::{Failure, Problem};
+use super::inbox::{Asked, CloseOnDrop, Inbox, Waiter};
+use super::schedule::{Schedule, Work};
+use super::source::{Question, Sources};
+use super::{Error, Refreshed};
+use crate::agents::Registry;
+
+/// How long the service waits before it asks a failing store again at its start.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How the service works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Time between two looks at a repository, whatever the number of its applications.
+    pub poll_interval: Duration,
+    /// The most time that one render may take.
+    pub render_timeout: Duration,
+    /// How many applications are worked on at once.
+    pub concurrency: usize,
+}
+
+/// Asks for work. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    inbox: Arc<Inbox>,
+}
+
+/// Compiles applications. [`run`](Self::run) it once.
+pub struct Service {
+    inbox: Arc<Inbox>,
+    committer: Arc<Committer>,
+    sources: Sources,
+    settings: Settings,
+    clock: Clock,
+}
+
+/// A look that ended, with those who wait for it.
+type Ended = (ApplicationName, Vec<Waiter>, Result<Looked, Error>);
+/// A repository's answer.
+type Answer = (Question, Result<Revision, Failure>);
+
+/// What the running service holds.
+struct Running {
+    committer: Arc<Committer>,
+    sources: Sources,
+    schedule: Schedule,
+    looks: JoinSet<Ended>,
+    polls: JoinSet<Answer>,
+    /// Questions that wait for their answer: a slow repository is not asked again meanwhile.
+    asking: BTreeSet<Question>,
+}
+
+// === impl Settings ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { poll_interval: Duration::from_secs(10), render_timeout: Duration::from_secs(60), concurrency: 8 }
+    }
+}
+
+// === impl Handle ===
+
+impl Handle {
+    /// Looks at an application's source now, compiles it if anything changed, and answers when that is committed and the sessions were told.
+    ///
+    /// The look is never older than the call. Calls that wait at the same time share one.
+    pub async fn refresh(&self, application: &ApplicationName) -> Result<Refreshed, Error> {
+        let (answer, waiting) = oneshot::channel();
+        self.inbox.ask(|asked| asked.applications.entry(application.clone()).or_default().push(answer));
+        waiting.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    /// An application was written or is being deleted: it is looked at soon. Does not wait.
+    pub fn application_changed(&self, _uid: Uuid, name: &ApplicationName) {
+        self.inbox.ask(|asked| {
+            asked.applications.entry(name.clone()).or_default();
+        });
+    }
+
+    /// Clusters came, went, or changed their labels or aliases: applications may go elsewhere. Does not wait.
+    pub fn clusters_changed(&self) {
+        self.inbox.ask(|asked| asked.clusters = true);
+    }
+
+    /// A repository's settings changed, or it was pushed to: every application of it is looked at. `url` may be spelt as people spell it. Does not wait.
+    pub fn repository_changed(&self, url: &str) {
+        self.inbox.ask(|asked| {
+            asked.repositories.insert(url.to_owned());
+        });
+    }
+}
+
+// === impl Service ===
+
+impl Service {
+    /// A service over a store and a git cache, which tells `registry` what it committed; and the handle to it.
+    pub async fn new(
+        store: Arc<dyn Store>,
+        git: GitCache,
+        registry: Registry,
+        clock: Clock,
+        settings: Settings,
+    ) -> Result<(Self, Handle), windlass_store::Error> {
+        let digest_key = store.installation().await?.digest_key;
+        let sources = Sources { store: Arc::clone(&store), git };
+        let compiler = Compiler {
+            sources: sources.clone(),
+            clock: clock.clone(),
+            digest_key,
+            render_timeout: settings.render_timeout,
+        };
+        let inbox = Arc::<Inbox>::default();
+        let handle = Handle { inbox: Arc::clone(&inbox) };
+        let committer = Arc::new(Committer { store, compiler, registry });
+        Ok((Self { inbox, committer, sources, settings, clock }, handle))
+    }
+
+    /// Works until `stop`. Every application is looked at once at the start, and then as its repository moves. Those who wait at the end are told so.
+    pub async fn run(self, stop: CancellationToken) {
+        let _close = CloseOnDrop(&self.inbox);
+        let mut running = Running {
+            committer: self.committer,
+            sources: self.sources,
+            schedule: Schedule::new(self.settings.concurrency),
+            looks: JoinSet::new(),
+            polls: JoinSet::new(),
+            asking: BTreeSet::new(),
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = running.learn(&self.clock) => {}
+        }
+        running.poll();
+        let mut tick = Box::pin(self.clock.sleep(self.settings.poll_interval));
+        loop {
+            running.begin();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                asked = self.inbox.take() => running.ask(asked),
+                Some(done) = running.looks.join_next() => running.looked(done),
+                Some(done) = running.polls.join_next() => running.answered(done),
+                () = &mut tick => {
+                    running.poll();
+                    tick = Box::pin(self.clock.sleep(self.settings.poll_interval));
+                }
+            }
+        }
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Reads which applications there are, until the store says.
+    async fn learn(&mut self, clock: &Clock) {
+        loop {
+            match self.try_learn().await {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, "the applications could not be read; trying again"),
+            }
+            clock.sleep(RETRY).await;
+        }
+    }
+
+    async fn try_learn(&mut self) -> Result<(), windlass_store::Error> {
+        for (_, name) in self.committer.store.application_names(None).await? {
+            let application = self.committer.store.application(&name).await?;
+            if let Some(application) = application.filter(|application| application.deletion.is_none()) {
+                self.schedule.know(name, Question::of(&application.spec));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks every repository what its applications want to know, once for all of them.
+    fn poll(&mut self) {
+        for question in self.schedule.questions() {
+            if self.asking.insert(question.clone()) {
+                let sources = self.sources.clone();
+                self.polls.spawn(async move {
+                    let asked = question.clone();
+                    let work = tokio::spawn(async move { sources.answer(&asked).await });
+                    let crashed =
+                        |_| Err(Problem::comparison("asking the repository crashed; please report it").into());
+                    (question, work.await.unwrap_or_else(crashed))
+                });
+            }
+        }
+        self.schedule.add_orphans();
+    }
+
+    fn ask(&mut self, asked: Asked) {
+        for (name, waiters) in asked.applications {
+            self.schedule.add(name, Look::Now, waiters);
+        }
+        for url in asked.repositories {
+            if let Ok(url) = RepositoryUrl::parse(&url) {
+                self.schedule.add_repository(&url.normalised());
+            }
+        }
+        if asked.clusters {
+            self.schedule.add_all();
+        }
+    }
+
+    fn begin(&mut self) {
+        while let Some(Work { name, look, waiters }) = self.schedule.next() {
+            let committer = Arc::clone(&self.committer);
+            self.looks.spawn(async move {
+                // A panic in one application's look must not lose its place in the schedule: it is caught by a task of its own.
+                let work = tokio::spawn({
+                    let name = name.clone();
+                    async move { committer.look(&name, &look).await }
+                });
+                let done = work.await.unwrap_or(Err(Error::Stopped));
+                (name, waiters, done)
+            });
+        }
+    }
+
+    fn looked(&mut self, done: Result<Ended, tokio::task::JoinError>) {
+        let Ok((name, waiters, done)) = done else { return };
+        match &done {
+            Ok(looked) => self.schedule.done(&name, Some(looked)),
+            Err(Error::NotFound(_) | Error::Deleting(_)) => self.schedule.forget(&name),
+            Err(error) => {
+                tracing::error!(application = %name, %error, "the application could not be looked at; the next poll tries again");
+                self.schedule.done(&name, None);
+            }
+        }
+        let answer = done.map(|looked| looked.refreshed);
+        for waiter in waiters {
+            // Who no longer waits needs no answer.
+            let _ = waiter.send(answer.clone());
+        }
+    }
+
+    fn answered(&mut self, done: Result<Answer, tokio::task::JoinError>) {
+        let Ok((question, answer)) = done else { return };
+        self.asking.remove(&question);
+        let answer: Result<Revision, Problem> = match answer {
+            Ok(revision) => Ok(revision),
+            Err(Failure::Problem(problem)) => Err(problem),
+            Err(Failure::Store(error)) => {
+                tracing::error!(%error, "a repository's settings could not be read; the next poll tries again");
+                return;
+            }
+        };
+        self.schedule.answered(&question, &answer);
+    }
+}

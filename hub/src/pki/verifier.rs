@@ -1,0 +1,152 @@
+//! Who is at the other end: a certificate of our authority whose one name is exactly an agent's.
+
+use std::sync::Arc;
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use uuid::Uuid;
+use windlass_domain::digest::hex;
+use windlass_domain::identity::SpiffeId;
+use windlass_domain::time::{Timestamp, from_millis};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// What an agent's certificate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Who.
+    pub cluster: Uuid,
+    /// Serial number, lower-case hex.
+    pub serial: String,
+    /// Its end.
+    pub not_after: Timestamp,
+}
+
+/// Why a certificate names no agent of this installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPeer {
+    /// Not a certificate.
+    #[error("not a certificate")]
+    Malformed,
+    /// Not exactly one URI name of the agents' form.
+    #[error("the certificate's names are not exactly one spiffe://<trust domain>/cluster/<uid>")]
+    Name,
+    /// Another installation's agent.
+    #[error("the certificate belongs to another trust domain")]
+    TrustDomain,
+}
+
+/// The agents listener's check: the chain by webpki, then the name, whole.
+#[derive(Debug)]
+pub(super) struct AgentVerifier {
+    chain: Arc<dyn ClientCertVerifier>,
+    trust_domain: String,
+}
+
+// === impl PeerCertificate ===
+
+impl PeerCertificate {
+    /// Reads an agent's certificate (DER). It does not check who signed it: the handshake did.
+    pub fn read(der: &[u8], trust_domain: &str) -> Result<Self, InvalidPeer> {
+        let (_, certificate) = X509Certificate::from_der(der).map_err(|_| InvalidPeer::Malformed)?;
+        let names = certificate.subject_alternative_name().map_err(|_| InvalidPeer::Name)?.ok_or(InvalidPeer::Name)?;
+        let [GeneralName::URI(uri)] = names.value.general_names.as_slice() else { return Err(InvalidPeer::Name) };
+        let id = SpiffeId::parse(uri).map_err(|_| InvalidPeer::Name)?;
+        if id.trust_domain != trust_domain {
+            return Err(InvalidPeer::TrustDomain);
+        }
+        let not_after = certificate.validity().not_after.timestamp().saturating_mul(1000);
+        Ok(Self { cluster: id.cluster, serial: hex(certificate.raw_serial()), not_after: from_millis(not_after) })
+    }
+}
+
+// === impl AgentVerifier ===
+
+impl AgentVerifier {
+    pub(super) fn new(ca: &CertificateDer<'_>, trust_domain: &str) -> Result<Self, windlass_runtime::tls::Error> {
+        let chain = windlass_runtime::tls::client_verifier(std::slice::from_ref(ca))?;
+        Ok(Self { chain, trust_domain: trust_domain.to_owned() })
+    }
+}
+
+impl ClientCertVerifier for AgentVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chain.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
+        match PeerCertificate::read(end_entity, &self.trust_domain) {
+            Ok(_) => Ok(verified),
+            Err(_) => Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, SanType};
+
+    use super::*;
+
+    fn certificate(names: Vec<SanType>) -> Vec<u8> {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
+        params.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate").der().to_vec()
+    }
+
+    fn uri(text: &str) -> SanType {
+        SanType::URI(text.try_into().expect("a name"))
+    }
+
+    #[test]
+    fn only_one_name_of_our_form_is_an_agent() {
+        let cluster = Uuid::from_u128(5);
+        let good = uri(&format!("spiffe://hub/cluster/{cluster}"));
+        assert_eq!(
+            PeerCertificate::read(&certificate(vec![good.clone()]), "hub").map(|peer| peer.cluster),
+            Ok(cluster)
+        );
+        let dns = SanType::DnsName("hub".try_into().expect("a name"));
+        for (names, want) in [
+            (vec![], InvalidPeer::Name),
+            (vec![good.clone(), good.clone()], InvalidPeer::Name),
+            (vec![good, dns.clone()], InvalidPeer::Name),
+            (vec![dns], InvalidPeer::Name),
+            (vec![uri(&format!("spiffe://hub/cluster/{cluster}/x"))], InvalidPeer::Name),
+            (vec![uri(&format!("spiffe://other/cluster/{cluster}"))], InvalidPeer::TrustDomain),
+        ] {
+            assert_eq!(PeerCertificate::read(&certificate(names), "hub"), Err(want));
+        }
+        assert_eq!(PeerCertificate::read(b"x", "hub"), Err(InvalidPeer::Malformed));
+    }
+}

@@ -1,0 +1,245 @@
+//! From a commit to rows in the store, over the real store and a real repository.
+// A test that cannot be set up fails where it stands.
+#![allow(clippy::expect_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use windlass_domain::application::{ApplicationManifest, Origin};
+use windlass_domain::name::ApplicationName;
+use windlass_domain::status::ConditionKind;
+use windlass_domain::time::from_millis;
+use windlass_git::GitCache;
+use windlass_hub::agents::Registry;
+use windlass_hub::desired::{Error, Handle, Refreshed, Service, Settings};
+use windlass_runtime::clock::Clock;
+use windlass_store::{Labels, NewCluster, SealKey, SqlStore, Store, StoreUrl};
+
+struct Bed {
+    store: Arc<dyn Store>,
+    handle: Handle,
+    stop: CancellationToken,
+    repository: PathBuf,
+    clock: Clock,
+    _folder: TempDir,
+}
+
+impl Bed {
+    async fn new() -> Self {
+        windlass_runtime::tls::install_crypto_provider();
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = StoreUrl::sqlite(folder.path().join("store.db"));
+        let store = SqlStore::open(&url, SealKey::from_bytes([7; 32]).expect("a key")).await.expect("a store");
+        let store: Arc<dyn Store> = Arc::new(store);
+        let repository = folder.path().join("repository");
+        std::fs::create_dir_all(repository.join("app")).expect("a folder");
+        git(&repository, &["init", "--quiet", "--initial-branch=main"]);
+        let clock = Clock::manual(from_millis(1_800_000_000_000));
+        let options = windlass_git::Options { allow_local: true, ..Default::default() };
+        let cache = GitCache::open(folder.path().join("git"), options).expect("a cache");
+        let service = Service::new(Arc::clone(&store), cache, Registry::default(), clock.clone(), Settings::default());
+        let (service, handle) = service.await.expect("a service");
+        let stop = CancellationToken::new();
+        tokio::spawn(service.run(stop.clone()));
+        Self { store, handle, stop, repository, clock, _folder: folder }
+    }
+
+    async fn cluster(&self, name: &str, env: &str) -> Uuid {
+        let labels: Labels = [("env".to_owned(), env.to_owned())].into();
+        let new = NewCluster { uid: Uuid::new_v4(), name: name.into(), labels, server_aliases: vec![] };
+        self.store.create_cluster(new, self.clock.now()).await.expect("a cluster").uid
+    }
+
+    async fn application(&self, name: &str, destination: serde_json::Value) -> ApplicationName {
+        let manifest = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name},
+            "spec": {
+                "source": {"repoURL": self.repository.to_string_lossy(), "path": "app", "targetRevision": "main"},
+                "destination": destination,
+                "syncPolicy": {"automated": {}},
+            },
+        });
+        let manifest = ApplicationManifest::parse(&manifest).expect("an application");
+        self.store.put_application(&manifest, Origin::Api, None, self.clock.now()).await.expect("stored");
+        manifest.name
+    }
+
+    fn commit(&self, file: &str, text: &str) -> String {
+        std::fs::write(self.repository.join(file), text).expect("written");
+        git(&self.repository, &["add", "--all"]);
+        git(&self.repository, &["commit", "--quiet", "--allow-empty", "--message", "change it\n\nwith a body"]);
+        git(&self.repository, &["rev-parse", "HEAD"])
+    }
+
+    async fn refresh(&self, name: &ApplicationName) -> Refreshed {
+        self.handle.refresh(name).await.expect("refreshed")
+    }
+
+    fn revision(&self) -> u64 {
+        *self.store.newest().borrow()
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn git(folder: &Path, args: &[&str]) -> String {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
+    let output = Command::new("git").current_dir(folder).args(identity).args(args).output().expect("git runs");
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn config_map(name: &str, value: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  k: \"{value}\"\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_becomes_rows_and_contents() {
+    let bed = Bed::new().await;
+    let cluster = bed.cluster("eu-1", "prod").await;
+    let commit = bed.commit("app/a.yaml", &config_map("a", "1"));
+    let name = bed.application("web", json!({"name": "eu-1", "namespace": "shop"})).await;
+
+    let refreshed = bed.refresh(&name).await;
+    assert_eq!(
+        (refreshed.revision.as_deref(), refreshed.changed, refreshed.conditions),
+        (Some(commit.as_str()), true, vec![])
+    );
+
+    let delta = bed.store.delta(cluster, None).await.expect("a delta");
+    let [windlass_domain::target::TargetRow::Present(row)] = delta.rows.as_slice() else { panic!("{delta:?}") };
+    assert_eq!((row.revision.as_str(), row.default_namespace.as_str()), (commit.as_str(), "shop"));
+    let bundle = bed.store.contents(cluster, &[row.bundle, row.settings]).await.expect("contents");
+    assert_eq!(bundle.len(), 2);
+    let view = bed.store.application_view(&name).await.expect("a view").expect("the application");
+    assert_eq!(view.source.subject, "change it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_without_a_change_writes_nothing() {
+    let bed = Bed::new().await;
+    bed.cluster("eu-1", "prod").await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    let name = bed.application("web", json!({"name": "eu-1"})).await;
+    assert!(bed.refresh(&name).await.changed);
+    let revision = bed.revision();
+    bed.clock.advance(Duration::from_secs(5));
+    assert!(!bed.refresh(&name).await.changed);
+    assert_eq!(bed.revision(), revision);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_elsewhere_keeps_the_bundle_and_moves_the_revision() {
+    let bed = Bed::new().await;
+    bed.cluster("eu-1", "prod").await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    let name = bed.application("web", json!({"name": "eu-1"})).await;
+    bed.refresh(&name).await;
+    let uid = bed.store.application(&name).await.expect("read").expect("there").uid;
+    let before = bed.store.compiled(uid).await.expect("read").expect("compiled");
+    let commit = bed.commit("README", "hello");
+    assert_eq!(bed.refresh(&name).await.revision, Some(commit.clone()));
+    let after = bed.store.compiled(uid).await.expect("read").expect("compiled");
+    assert_eq!((after.bundle, after.revision), (before.bundle, commit));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_is_a_condition_and_the_last_good_bundle_stays() {
+    let bed = Bed::new().await;
+    let cluster = bed.cluster("eu-1", "prod").await;
+    let good = bed.commit("app/a.yaml", &config_map("a", "1"));
+    let name = bed.application("web", json!({"name": "eu-1"})).await;
+    bed.refresh(&name).await;
+    let position = bed.store.position(cluster).await.expect("a position");
+
+    bed.commit("app/a.yaml", "a: [");
+    let refreshed = bed.refresh(&name).await;
+    assert_eq!(refreshed.revision.as_ref(), Some(&good));
+    let [condition] = refreshed.conditions.as_slice() else { panic!("{refreshed:?}") };
+    assert_eq!(condition.kind, ConditionKind::ComparisonError);
+    assert!(condition.message.contains("app/a.yaml"), "{}", condition.message);
+    assert_eq!(bed.store.position(cluster).await.expect("a position"), position);
+
+    bed.clock.advance(Duration::from_secs(5));
+    let revision = bed.revision();
+    assert_eq!(bed.refresh(&name).await.conditions, refreshed.conditions, "`since` stays while the message does");
+    assert_eq!(bed.revision(), revision);
+
+    let fixed = bed.commit("app/a.yaml", &config_map("a", "2"));
+    let refreshed = bed.refresh(&name).await;
+    assert_eq!((refreshed.revision, refreshed.conditions), (Some(fixed), vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_found_is_a_condition() {
+    let bed = Bed::new().await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    let name = bed.application("web", json!({"name": "nowhere"})).await;
+    let refreshed = bed.refresh(&name).await;
+    assert_eq!(refreshed.conditions.iter().map(|c| c.kind).collect::<Vec<_>>(), [ConditionKind::InvalidSpecError]);
+
+    // The cluster appears: its application is compiled without anybody asking for it.
+    let cluster = bed.cluster("nowhere", "prod").await;
+    let mut newest = bed.store.newest();
+    bed.handle.clusters_changed();
+    while bed.store.delta(cluster, None).await.expect("a delta").rows.is_empty() {
+        newest.changed().await.expect("the store is open");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_application_goes_to_every_matching_cluster_and_leaves_those_that_stop_matching() {
+    let bed = Bed::new().await;
+    let clusters = [bed.cluster("a", "prod").await, bed.cluster("b", "prod").await];
+    let other = bed.cluster("c", "dev").await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    let name = bed.application("web", json!({"clusterSelector": {"matchLabels": {"env": "prod"}}})).await;
+    bed.refresh(&name).await;
+    for cluster in clusters {
+        assert_eq!(bed.store.delta(cluster, None).await.expect("a delta").rows.len(), 1);
+    }
+    assert!(bed.store.delta(other, None).await.expect("a delta").rows.is_empty());
+
+    bed.store.update_cluster("b", Labels::new(), vec![], bed.clock.now()).await.expect("updated");
+    bed.refresh(&name).await;
+    let rows = bed.store.delta(clusters[1], None).await.expect("a delta").rows;
+    assert!(matches!(rows.as_slice(), [windlass_domain::target::TargetRow::Removing(_)]), "{rows:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_poll_finds_a_commit_that_nobody_told_of() {
+    let bed = Bed::new().await;
+    bed.cluster("eu-1", "prod").await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    let name = bed.application("web", json!({"name": "eu-1"})).await;
+    bed.refresh(&name).await;
+    let commit = bed.commit("app/a.yaml", &config_map("a", "2"));
+    let mut newest = bed.store.newest();
+    bed.clock.advance(Duration::from_secs(11));
+    loop {
+        let view = bed.store.application_view(&name).await.expect("a view").expect("there");
+        if view.source.revision.as_ref() == Some(&commit) {
+            return;
+        }
+        newest.changed().await.expect("the store is open");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_exist_cannot_be_refreshed() {
+    let bed = Bed::new().await;
+    let name = ApplicationName::new("", "nobody").expect("a name");
+    assert!(matches!(bed.handle.refresh(&name).await, Err(Error::NotFound(_))));
+    bed.stop.cancel();
+    assert!(matches!(bed.handle.refresh(&name).await, Err(Error::Stopped | Error::NotFound(_))));
+}
