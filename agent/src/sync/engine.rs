@@ -27,6 +27,9 @@ const BATCH: usize = 256;
 /// The most dry-run answers that are kept.
 pub(super) const MAX_DRY_RUNS: usize = 20_000;
 
+/// Operations between two collections of contents that nobody names any more.
+const COLLECT_EVERY: u32 = 32;
+
 /// What the engine works with.
 pub struct Parts {
     /// Our installation's id, for ownership.
@@ -63,6 +66,8 @@ pub struct Engine {
     pub(super) dry_runs: BTreeMap<(Digest, String), DryRun>,
     pub(super) dry_running: BTreeSet<(Digest, String)>,
     pub(super) dirty: BTreeSet<Uuid>,
+    /// Operations since contents that nobody names any more were last dropped.
+    pub(super) operations: u32,
     pub(super) inbox: mpsc::Sender<Input>,
 }
 
@@ -79,6 +84,7 @@ impl Engine {
             dry_runs: BTreeMap::new(),
             dry_running: BTreeSet::new(),
             dirty: BTreeSet::new(),
+            operations: COLLECT_EVERY,
             inbox,
             parts,
         };
@@ -278,6 +284,16 @@ impl Engine {
             }
         }
         keep
+    }
+
+    /// Now and then, and after the first operation of a process: contents of earlier bundles go.
+    pub(super) fn collect(&mut self) -> Vec<(String, Option<bytes::Bytes>)> {
+        self.operations += 1;
+        if self.operations < COLLECT_EVERY {
+            return vec![];
+        }
+        self.operations = 0;
+        self.contents.garbage(&self.referenced())
     }
 
     fn members(&self, bundle: Digest) -> Vec<Digest> {

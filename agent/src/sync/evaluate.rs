@@ -45,7 +45,10 @@ impl Engine {
     pub(super) async fn evaluate_dirty(&mut self) {
         while let Some(application) = self.dirty.pop_first() {
             match self.targets.get(&application).map(|t| t.row.clone()) {
-                Some(TargetRow::Present(spec)) => self.evaluate(application, spec).await,
+                Some(TargetRow::Present(spec)) => {
+                    self.evaluate(application, spec).await;
+                    self.flush(application).await;
+                }
                 Some(TargetRow::Removing(_)) => self.evaluate_removal(application).await,
                 None => continue,
             }
@@ -54,7 +57,7 @@ impl Engine {
     }
 
     async fn evaluate(&mut self, application: Uuid, spec: TargetSpec) {
-        self.take_up_bundle(application, &spec).await;
+        self.take_up_bundle(application, &spec);
         let Some(assessment) = self.assess_and_forget(application).await else { return };
         self.ask(application, &assessment.needs);
         let Some(target) = self.targets.get(&application) else { return };
@@ -72,7 +75,7 @@ impl Engine {
     }
 
     /// Makes the row's bundle the desired one, once everything that it names is here and durable.
-    async fn take_up_bundle(&mut self, application: Uuid, spec: &TargetSpec) {
+    fn take_up_bundle(&mut self, application: Uuid, spec: &TargetSpec) {
         let Some(target) = self.targets.get_mut(&application) else { return };
         let is_current =
             |d: &Complete| d.digest == spec.bundle && d.settings_digest == spec.settings && d.revision == spec.revision;
@@ -81,7 +84,7 @@ impl Engine {
             return;
         }
         match self.contents.complete(spec) {
-            Completion::Complete(complete, contents) => self.make_desired(application, complete, contents).await,
+            Completion::Complete(complete, contents) => self.make_desired(application, complete, contents),
             Completion::Missing(digests) => self.fetch_missing(application, digests),
             Completion::Unreadable(error) => {
                 target.storage_error = Some(format!("the desired bundle cannot be read: {error}; upgrade the agent"));
@@ -89,34 +92,20 @@ impl Engine {
         }
     }
 
-    async fn make_desired(
-        &mut self,
-        application: Uuid,
-        complete: Complete,
-        mut writes: Vec<(String, Option<bytes::Bytes>)>,
-    ) {
+    /// The new bundle is what live is compared with from here on. Its contents and records become durable by the next write of this evaluation, which
+    /// is the operation's own where one begins: nothing is applied or said of the bundle before that.
+    fn make_desired(&mut self, application: Uuid, complete: Complete, contents: Vec<(String, Option<bytes::Bytes>)>) {
         let Some(target) = self.targets.get_mut(&application) else { return };
-        let before =
-            target.record.desired.replace((complete.digest, complete.settings_digest, complete.revision.clone()));
-        writes.extend(target.records(application));
-        if let Err(error) = self.parts.durable.write(writes).await {
-            target.record.desired = before;
-            target.storage_error = Some(format!("the desired bundle could not be kept: {error}"));
-            target.wake(self.parts.clock.now() + Duration::from_secs(5));
-            return;
-        }
         info!(application = %target.name(), revision = complete.revision, bundle = %complete.digest.short(), "desired bundle is complete");
-        self.contents.unstage(&complete);
-        let bundle = complete.digest;
-        target.storage_error = None;
+        target.record.desired = Some((complete.digest, complete.settings_digest, complete.revision.clone()));
+        target.unwritten.get_or_insert_default().extend(contents);
         target.fetch_at = None;
-        if target.desired.as_ref().is_none_or(|d| d.digest != bundle) {
+        if target.desired.as_ref().is_none_or(|d| d.digest != complete.digest) {
             target.retry_at = None;
         }
         target.desired = Some(complete);
         self.update_interest(application);
         self.ensure_watches();
-        self.tell(link::Input::Completed { application, bundle }).await;
     }
 
     fn fetch_missing(&mut self, application: Uuid, digests: Vec<Digest>) {
@@ -162,26 +151,43 @@ impl Engine {
         self.keep(application, records).await;
     }
 
-    /// Writes records; a failure is a condition and is tried again by the next write.
-    pub(super) async fn keep(&mut self, application: Uuid, records: Vec<(String, Option<bytes::Bytes>)>) -> bool {
+    /// Writes records, and with them a new bundle's contents; a failure is a condition and is tried again.
+    pub(super) async fn keep(&mut self, application: Uuid, mut records: Vec<(String, Option<bytes::Bytes>)>) -> bool {
+        let Some(target) = self.targets.get_mut(&application) else { return false };
+        let unwritten = target.unwritten.take();
+        records.extend(unwritten.iter().flatten().cloned());
         let result = self.parts.durable.write(records).await;
         let Some(target) = self.targets.get_mut(&application) else { return false };
         match result {
             Ok(()) => {
                 target.storage_error = None;
+                if let Some(complete) = target.desired.clone().filter(|_| unwritten.is_some()) {
+                    self.contents.unstage(&complete);
+                    self.tell(link::Input::Completed { application, bundle: complete.digest }).await;
+                }
                 true
             }
             Err(error) => {
                 warn!(application = %target.name(), %error, "the durable copy could not be written");
                 target.storage_error = Some(format!("the durable copy could not be written: {error}"));
+                target.unwritten = unwritten;
                 target.wake(self.parts.clock.now() + Duration::from_secs(5));
                 false
             }
         }
     }
 
+    /// Makes a new bundle durable where no operation did.
+    async fn flush(&mut self, application: Uuid) {
+        if let Some(records) =
+            self.targets.get(&application).filter(|t| t.unwritten.is_some()).map(|t| t.records(application))
+        {
+            self.keep(application, records).await;
+        }
+    }
+
     pub(super) fn assess(&self, application: Uuid) -> Option<Assessment> {
-        self.with_facts(application, None, |facts| assess(facts))
+        self.with_facts(application, None, assess)
     }
 
     /// Calls `decide` with everything known of a target, compared with `bundle` or with its desired one.
@@ -461,7 +467,8 @@ impl Engine {
             target.wake(at);
         }
         let records = target.records(application);
-        self.keep(application, records).await;
+        let garbage = self.collect();
+        self.keep(application, records.into_iter().chain(garbage).collect()).await;
         self.dirty.insert(application);
     }
 

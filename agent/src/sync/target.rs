@@ -17,6 +17,8 @@ use windlass_domain::status::{Condition, OperationState, TargetReport};
 use windlass_domain::target::{TargetRow, TargetSettings};
 use windlass_domain::time::Timestamp;
 
+use crate::desired::Change;
+
 /// One target.
 pub struct Target {
     /// What the hub wants.
@@ -25,6 +27,8 @@ pub struct Target {
     pub frozen: bool,
     /// The complete bundle that live is compared with.
     pub desired: Option<Complete>,
+    /// Contents of the desired bundle that are not durable yet; `Some` until the write that makes the bundle the desired one.
+    pub unwritten: Option<Vec<Change>>,
     /// What survives a restart, inventory aside.
     pub record: Record,
     /// What we own.
@@ -101,6 +105,7 @@ impl Target {
             row,
             frozen: false,
             desired: None,
+            unwritten: None,
             record: Record { v: 1, ..Record::default() },
             inventory: Inventory::default(),
             running: None,

@@ -86,6 +86,10 @@ impl ApiError {
         &self.message
     }
 
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.status == StatusCode::CONFLICT
+    }
+
     fn problem(&self, request_id: Uuid) -> Problem {
         Problem { code: self.code.to_owned(), message: self.message.clone(), field: self.field.clone(), request_id }
     }

@@ -60,9 +60,21 @@ pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: 
     finish(response, request_id)
 }
 
-async fn answer(shared: Shared, call: Call, admitted: Result<()>, request: Request, next: Next) -> Response {
+async fn answer(
+    shared: Shared,
+    mut call: Call,
+    admitted: Result<Option<Caller>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let response = match admitted {
-        Ok(()) => run(&shared, &call, request, next).await,
+        Ok(caller) => {
+            let response = run(&shared, &call, request, next).await;
+            if let Some(checked) = caller.and_then(|caller| caller.checked()) {
+                call.permission = checked;
+            }
+            response
+        }
         Err(error) => error.into_response(),
     };
     match record(&shared.log, call, response.status()).await {
@@ -111,11 +123,11 @@ fn finish(mut response: Response, request_id: Uuid) -> Response {
 }
 
 /// Authenticates and authorises; what handlers need is put beside the request.
-async fn admit(shared: &Shared, call: &mut Call, parts: &mut Parts) -> Result<()> {
+async fn admit(shared: &Shared, call: &mut Call, parts: &mut Parts) -> Result<Option<Caller>> {
     let route = route::find(&parts.method, parts.uri.path());
     if let Some(Route { access: Access::Public, .. }) = route {
         call.logged = Logged::Never;
-        return Ok(());
+        return Ok(None);
     }
     let caller = authenticate(shared, call, parts).await?;
     let Some(route) = route else { return Err(unknown_route(parts)) };
@@ -130,8 +142,8 @@ async fn admit(shared: &Shared, call: &mut Call, parts: &mut Parts) -> Result<()
         }
         authorize(shared, call, &caller, parts, (resource, action, object)).await?;
     }
-    parts.extensions.insert(caller);
-    Ok(())
+    parts.extensions.insert(caller.clone());
+    Ok(Some(caller))
 }
 
 fn unknown_route(parts: &Parts) -> ApiError {

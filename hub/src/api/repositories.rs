@@ -100,7 +100,7 @@ pub(crate) async fn delete(State(shared): State<Shared>, caller: Caller, paramet
         .ok_or_else(|| ApiError::invalid("url", "the parameter url is missing"))?;
     let url = normalised(&given)?;
     let unknown = || ApiError::not_found("repository", &url);
-    if !caller.may(route::REPOSITORIES, route::DELETE, &url) {
+    if !caller.check(route::REPOSITORIES, route::DELETE, &url) {
         let visible =
             caller.may(route::REPOSITORIES, route::GET, &url) && shared.state.store.repository(&url).await?.is_some();
         return Err(if visible { ApiError::forbidden(route::REPOSITORIES, route::DELETE) } else { unknown() });

@@ -18,6 +18,17 @@ use crate::api::{Shared, route};
 /// Tells `changed` from `unchanged`, which are both 200.
 const OUTCOME: &str = "x-windlass-outcome";
 
+/// How often a write is tried while others write the same application.
+const ATTEMPTS: u32 = 3;
+
+/// What the caller expects to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Anything,
+    Nothing,
+    Revision(u64),
+}
+
 type Answer = (StatusCode, HeaderMap, Json<ApplicationObject>);
 
 /// Creates or replaces an application. `If-Match` with the revision that was read refuses to overwrite somebody else's change.
@@ -37,12 +48,11 @@ pub(crate) async fn put(
         let message = format!("the manifest is of {}, the path of {namespace}/{name}; make them equal", manifest.name);
         return Err(ApiError::invalid("metadata.name", message));
     }
-    let expected = if_match(&headers)?;
-    let existing = admit(&shared, &caller, &manifest).await?;
-    if expected.is_some() && existing.is_none() {
-        return Err(ApiError::not_found("application", &manifest.name.to_string()));
-    }
-    store(&shared, &manifest, expected).await
+    let expected = match if_match(&headers)? {
+        Some(revision) => Expected::Revision(revision),
+        None => Expected::Anything,
+    };
+    write(&shared, &caller, &manifest, expected).await
 }
 
 /// Creates an application; one that is there already is a conflict, unless `upsert=true`.
@@ -58,17 +68,27 @@ pub(crate) async fn create(
 ) -> Result<Answer> {
     let upsert: bool = parameters.only(&["upsert"])?.parsed("upsert", "true or false")?.unwrap_or(false);
     let manifest = parse(&body)?;
-    if admit(&shared, &caller, &manifest).await?.is_some() && !upsert {
-        let message = format!("application {} exists already; use upsert to change it", manifest.name);
-        return Err(ApiError::conflict(message));
-    }
-    // Two callers that create at once: the revision 0 belongs to nothing, so that the second one is refused.
-    store(&shared, &manifest, (!upsert).then_some(0)).await
+    write(&shared, &caller, &manifest, if upsert { Expected::Anything } else { Expected::Nothing }).await
 }
 
-async fn store(shared: &Shared, manifest: &ApplicationManifest, expected: Option<u64>) -> Result<Answer> {
+/// Writes over exactly what the grants were checked against: what somebody else writes in between is looked at anew.
+async fn write(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest, expected: Expected) -> Result<Answer> {
+    let mut attempt = 1;
+    loop {
+        let existing = admit(shared, caller, manifest).await?;
+        expected.check(&manifest.name, existing.as_ref())?;
+        // The revision 0 belongs to nothing: the store then only creates.
+        let seen = existing.map_or(0, |existing| existing.revision);
+        match store(shared, manifest, seen).await {
+            Err(error) if error.is_conflict() && expected == Expected::Anything && attempt < ATTEMPTS => attempt += 1,
+            answer => return answer,
+        }
+    }
+}
+
+async fn store(shared: &Shared, manifest: &ApplicationManifest, seen: u64) -> Result<Answer> {
     let now = shared.state.clock.now();
-    let put = shared.state.store.put_application(manifest, Origin::Api, expected, now).await?;
+    let put = shared.state.store.put_application(manifest, Origin::Api, Some(seen), now).await?;
     if put.outcome != PutOutcome::Unchanged {
         shared.state.desired.application_changed(put.value.uid, &put.value.name);
     }
@@ -77,6 +97,26 @@ async fn store(shared: &Shared, manifest: &ApplicationManifest, expected: Option
     let mut headers = etag(put.value.revision);
     headers.insert(OUTCOME, HeaderValue::from_static(word(put.outcome)));
     Ok((status, headers, Json(object)))
+}
+
+// === impl Expected ===
+
+impl Expected {
+    fn check(self, name: &ApplicationName, existing: Option<&Application>) -> Result<()> {
+        match (self, existing) {
+            (Self::Nothing, Some(_)) => {
+                Err(ApiError::conflict(format!("application {name} exists already; use upsert to change it")))
+            }
+            (Self::Revision(_), None) => Err(ApiError::not_found("application", &name.to_string())),
+            (Self::Revision(expected), Some(existing)) if expected != existing.revision => {
+                let found = existing.revision;
+                Err(ApiError::conflict(format!(
+                    "application {name} is at revision {found}, not {expected}: read it and change that"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn word(outcome: PutOutcome) -> &'static str {
