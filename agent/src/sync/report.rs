@@ -79,6 +79,8 @@ fn contribution(standing: &windlass_domain::sync::Standing) -> Option<Contributi
     match (&standing.state, &standing.health) {
         (ObjectState::Gone | ObjectState::Extra(_), _) => None,
         (ObjectState::Missing | ObjectState::NotServed, _) => Some(Contribution::Missing),
+        // Nothing is called healthy that nobody has seen.
+        (ObjectState::Unknown(_), _) => Some(Contribution::Assessed(HealthStatus::Unknown)),
         (_, Some(health)) => Some(Contribution::Assessed(health.status)),
         (_, None) => Some(Contribution::Neutral),
     }

@@ -92,7 +92,9 @@ pub enum ObjectState {
     Gone,
     /// The cluster does not serve its kind.
     NotServed,
-    /// It cannot be said; why.
+    /// It is there, and not compared (yet); why.
+    Incomparable(String),
+    /// Not even whether it is there can be said; why.
     Unknown(String),
 }
 
@@ -235,10 +237,10 @@ fn dry_run(
     match facts.live.dry_runs.get(&(entry.digest, live.uid.clone())) {
         Some(DryRun::Same) => ObjectState::Synced,
         Some(DryRun::Differs) => otherwise,
-        Some(DryRun::Impossible(why)) => ObjectState::Unknown(format!("it could not be compared: {why}")),
+        Some(DryRun::Impossible(why)) => ObjectState::Incomparable(format!("it could not be compared: {why}")),
         None => {
             needs.push(Need::DryRun { key: key.clone(), digest: entry.digest, uid: live.uid.clone() });
-            ObjectState::Unknown("being compared by a dry run".into())
+            ObjectState::Incomparable("being compared by a dry run".into())
         }
     }
 }
@@ -326,7 +328,7 @@ impl ObjectState {
     pub fn sync(&self) -> SyncStatus {
         match self {
             Self::Synced | Self::Gone => SyncStatus::Synced,
-            Self::Unknown(_) => SyncStatus::Unknown,
+            Self::Unknown(_) | Self::Incomparable(_) => SyncStatus::Unknown,
             _ => SyncStatus::OutOfSync,
         }
     }
@@ -347,6 +349,7 @@ impl ObjectState {
                 Some(HealthStatus::Missing),
                 "the cluster does not serve this kind; install its CustomResourceDefinition".into(),
             ),
+            Self::Incomparable(why) => (None, why.clone()),
             Self::Unknown(why) => (Some(HealthStatus::Unknown), why.clone()),
         }
     }

@@ -77,7 +77,7 @@ pub fn plan(facts: &Facts<'_>, intent: Intent) -> (Assessment, SyncPlan) {
     for (key, standing) in &assessment.objects {
         match (apply_reason(&standing.state, intent), standing.digest) {
             (Some(reason), Some(digest)) => {
-                let adopt = standing.state == ObjectState::Unadopted;
+                let adopt = matches!(standing.state, ObjectState::Unadopted | ObjectState::Incomparable(_));
                 let group = 1 + order::rank(&key.kind) as u32;
                 plan.push(group, Verb::Apply { digest, adopt }, key, &standing.api_version, reason);
             }
@@ -138,6 +138,8 @@ fn apply_reason(state: &ObjectState, intent: Intent) -> Option<&'static str> {
         ObjectState::Drifted(_) => Some("changed in the cluster"),
         ObjectState::Outdated if !intent.heal_only => Some("git has a newer version"),
         ObjectState::Unadopted if !intent.heal_only => Some("first apply"),
+        // Somebody asked for a sync: the answer of a comparison is not waited for, an apply of the same changes nothing.
+        ObjectState::Incomparable(_) if !intent.heal_only => Some("not compared"),
         // The server knows better than an old discovery, and an apply to a kind that is not served fails by name.
         ObjectState::NotServed if !intent.heal_only => Some("its kind may be served by now"),
         _ => None,

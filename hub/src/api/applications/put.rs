@@ -140,18 +140,23 @@ async fn admit(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest)
         });
     }
     caller.require(route::APPLICATIONS, action, &format!("{}/{}", manifest.spec.project, manifest.name))?;
-    only_writer(existing.as_ref())?;
+    may_be_written(existing.as_ref())?;
     Ok(existing)
 }
 
-/// An application's origin is its only writer.
-fn only_writer(existing: Option<&Application>) -> Result<()> {
-    match existing {
-        Some(Application { origin, name, .. }) if *origin != Origin::Api => Err(ApiError::conflict(format!(
-            "application {name} is written by {origin:?}, not by the API; change it there"
-        ))),
-        _ => Ok(()),
+/// An application's origin is its only writer, and one on its way out has none: even the same manifest would not keep it.
+fn may_be_written(existing: Option<&Application>) -> Result<()> {
+    let Some(Application { origin, name, deletion, .. }) = existing else { return Ok(()) };
+    if *origin != Origin::Api {
+        let message = format!("application {name} is written by {origin:?}, not by the API; change it there");
+        return Err(ApiError::conflict(message));
     }
+    if deletion.is_some() {
+        let message =
+            format!("application {name} is being deleted and cannot be changed; create it again once it is gone");
+        return Err(ApiError::conflict(message));
+    }
+    Ok(())
 }
 
 fn parse(body: &Value) -> Result<ApplicationManifest> {

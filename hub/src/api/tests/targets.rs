@@ -221,3 +221,12 @@ async fn what_agents_refused_is_adopted_and_nothing_else() {
     let page = web.api.get(&format!("{WEB}/resources?cluster=eu-1&search=ours")).await;
     assert_eq!((&page.body["total"], &page.body["items"][0]["cluster"]), (&json!(1), &json!("eu-1")), "{}", page.body);
 }
+
+#[tokio::test]
+async fn an_application_on_its_way_out_is_not_kept_by_the_same_manifest() {
+    let web = Deployed::start().await;
+    assert_eq!(web.api.call(axum::http::Method::DELETE, WEB, None).await.status, StatusCode::ACCEPTED);
+    let again = web.api.apply("shop", "web").await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.message().contains("being deleted"), "{}", again.message());
+}
