@@ -1,0 +1,148 @@
+//! `windlass app get`.
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::list::short;
+use super::name::NameArgs;
+use super::resources::{ResourceRows, read_all};
+use crate::client::Client;
+use crate::output::{self, FormatArgs, age, table};
+use crate::view::{Application, Target};
+
+/// How many objects the overview shows at most.
+const SHOWN: usize = 50;
+
+/// Show one application: source, targets, conditions, operations, and the objects that are not fine first.
+#[derive(Args)]
+#[command(after_help = "Example:\n  windlass app get web\n  windlass app get team/web -o yaml")]
+pub(crate) struct Get {
+    #[command(flatten)]
+    name: NameArgs,
+    /// Look at the source first.
+    #[arg(long)]
+    refresh: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+impl Get {
+    pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
+        if self.refresh {
+            let _: Value = client.post(&self.name.below("refresh"), &json!({})).await?;
+        }
+        let value: Value = client.get(&self.name.path(), &[]).await?;
+        if let Some(printed) = output::machine(self.format.output, &value, || vec![self.name.to_string()]) {
+            return printed;
+        }
+        let app: Application = serde_json::from_value(value)?;
+        let now = Timestamp::now();
+        overview(&app, now)?;
+        targets(&app, now)?;
+        conditions(&app, now)?;
+        operations(&app, now)?;
+        holds(&app)?;
+        let rows = ResourceRows::of(read_all(client, &self.name, None).await?);
+        rows.print_after_blank_line(SHOWN)
+    }
+}
+
+fn overview(app: &Application, now: Timestamp) -> anyhow::Result<()> {
+    let field =
+        |name: &str, text: &str| output::line(&table::single_line(&format!("{:<13}{text}", format!("{name}:"))));
+    let source = &app.source;
+    let target_revision = if source.target_revision.is_empty() { "HEAD" } else { &source.target_revision };
+    field("Name", &app.full_name())?;
+    field("Project", &app.project)?;
+    field("Repository", &source.repo_url)?;
+    field("Path", if source.path.is_empty() { "." } else { &source.path })?;
+    let revision = match &source.revision {
+        Some(revision) => format!("{target_revision} ({}) {}", short(Some(revision)), source.subject),
+        None => format!("{target_revision} (nothing rendered yet)"),
+    };
+    field("Revision", &revision)?;
+    field("Checked", &source.checked_at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", age::ago(at, now))))?;
+    field("Sync", &app.status.sync)?;
+    field("Health", &app.status.health)?;
+    field("Verified", &age::freshness(&app.status.freshness, now))?;
+    if let Some(deletion) = &app.deletion {
+        let asked = age::since(deletion.requested_at, now);
+        field("Deleting", &format!("asked by {} {asked} ago, objects: {}", deletion.by, deletion.cascade))?;
+    }
+    Ok(())
+}
+
+fn targets(app: &Application, now: Timestamp) -> anyhow::Result<()> {
+    let rows: Vec<_> = app.targets.iter().map(|target| target_row(target, now)).collect();
+    if rows.is_empty() {
+        return output::line("\nNo cluster: nothing is rendered yet, or the destination matches none.");
+    }
+    let header = ["CLUSTER", "SYNC", "HEALTH", "VERIFIED", "CONNECTED", "REVISION", "MESSAGE"];
+    output::line(&format!("\n{}", table::render(&header, rows)))
+}
+
+fn target_row(target: &Target, now: Timestamp) -> Vec<String> {
+    let on_its_way = target.desired_revision.as_deref().filter(|_| !target.current);
+    let mut words = Vec::new();
+    if let Some(cascade) = &target.removing {
+        words.push(format!("being removed ({cascade})"));
+    }
+    if let Some(revision) = on_its_way {
+        words.push(format!("{} is on its way", short(Some(revision))));
+    }
+    if let Some(hold) = &target.hold {
+        words.push(format!("{} deletions held", hold.count));
+    }
+    if !target.health_message.is_empty() {
+        words.push(target.health_message.clone());
+    }
+    vec![
+        target.cluster.clone(),
+        target.sync.clone(),
+        target.health.clone(),
+        age::freshness(&target.freshness, now),
+        if target.freshness.connected { "yes" } else { "no" }.to_owned(),
+        short(target.revision.as_deref()),
+        words.join("; "),
+    ]
+}
+
+fn conditions(app: &Application, now: Timestamp) -> anyhow::Result<()> {
+    let rows = app.status.conditions.iter().map(|condition| {
+        let place = condition.cluster.clone().unwrap_or_else(|| "hub".to_owned());
+        vec![condition.kind.clone(), place, age::since(condition.last_transition_time, now), condition.message.clone()]
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        Ok(())
+    } else {
+        output::line(&format!("\n{}", table::render(&["CONDITION", "FROM", "AGE", "MESSAGE"], rows)))
+    }
+}
+
+fn operations(app: &Application, now: Timestamp) -> anyhow::Result<()> {
+    let rows = app.targets.iter().filter_map(|target| {
+        let operation = target.operation.as_ref()?;
+        let age = age::since(operation.finished_at.or(operation.started_at), now);
+        let words = [short(Some(&operation.revision)), operation.by.clone(), age, operation.message.clone()];
+        Some([target.cluster.clone(), operation.phase.clone()].into_iter().chain(words).collect())
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let header = ["OPERATION ON", "PHASE", "REVISION", "BY", "AGE", "MESSAGE"];
+    if rows.is_empty() { Ok(()) } else { output::line(&format!("\n{}", table::render(&header, rows))) }
+}
+
+fn holds(app: &Application) -> anyhow::Result<()> {
+    for target in &app.targets {
+        let Some(hold) = &target.hold else { continue };
+        output::line(&format!(
+            "\nHeld on {}: {} deletions. {}",
+            target.cluster,
+            hold.count,
+            table::single_line(&hold.reason)
+        ))?;
+        output::line(&format!("  windlass app approve {} --cluster {}", app.full_name(), target.cluster))?;
+    }
+    Ok(())
+}

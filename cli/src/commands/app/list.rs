@@ -1,0 +1,115 @@
+//! `windlass app list`.
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use crate::client::Client;
+use crate::commands::listing::{self, ListArgs};
+use crate::commands::parse;
+use crate::output::{Format, age};
+use crate::view::Application;
+
+/// List applications with their state over all clusters, and how fresh that is.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  windlass app list --health Degraded --sort attention\n  windlass app list -l team=shop -o wide"
+)]
+pub(crate) struct List {
+    /// Only of this project.
+    #[arg(short, long, value_name = "NAME")]
+    project: Option<String>,
+    /// Only of this namespace.
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Only with a target on this cluster.
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// Only Synced, OutOfSync or Unknown.
+    #[arg(long, value_name = "STATUS")]
+    sync: Option<String>,
+    /// Only Healthy, Suspended, Progressing, Missing, Degraded or Unknown.
+    #[arg(long, value_name = "STATUS")]
+    health: Option<String>,
+    /// Only with this label; may repeat, all must match.
+    #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = parse::pair)]
+    labels: Vec<(String, String)>,
+    /// What comes first.
+    #[arg(long, value_enum, default_value_t = Sort::Name, value_name = "ORDER")]
+    sort: Sort,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Sort {
+    /// Namespace and name.
+    Name,
+    /// What needs attention.
+    Attention,
+    /// The newest change.
+    Changed,
+}
+
+impl List {
+    pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
+        let sort = match self.sort {
+            Sort::Name => "name",
+            Sort::Attention => "attention",
+            Sort::Changed => "changed",
+        };
+        let mut query = vec![
+            ("project", self.project),
+            ("namespace", self.namespace),
+            ("cluster", self.cluster),
+            ("sync", self.sync),
+            ("health", self.health),
+            ("sort", Some(sort.to_owned())),
+        ];
+        query.extend(self.labels.iter().map(|(key, value)| ("label", Some(format!("{key}={value}")))));
+        let items = listing::read(client, &["applications"], query, &self.list).await?;
+        let is_wide = self.list.format.output == Format::Wide;
+        let mut header = vec!["NAME", "PROJECT", "SYNC", "HEALTH", "VERIFIED", "REVISION", "CLUSTERS"];
+        if is_wide {
+            header.extend(["CONNECTED", "REPOSITORY", "PATH", "TARGET", "CONDITIONS"]);
+        }
+        let now = Timestamp::now();
+        listing::print(&self.list, items, Application::full_name, &header, |app| row(app, is_wide, now))
+    }
+}
+
+fn row(app: &Application, is_wide: bool, now: Timestamp) -> Vec<String> {
+    let mut row = vec![
+        app.full_name(),
+        app.project.clone(),
+        app.status.sync.clone(),
+        if app.deletion.is_some() { format!("{} (deleting)", app.status.health) } else { app.status.health.clone() },
+        age::freshness(&app.status.freshness, now),
+        short(app.source.revision.as_deref()),
+        clusters(app),
+    ];
+    if is_wide {
+        let connected = app.targets.iter().filter(|target| target.freshness.connected).count();
+        let mut conditions: Vec<_> = app.status.conditions.iter().map(|condition| condition.kind.clone()).collect();
+        conditions.sort();
+        conditions.dedup();
+        row.push(format!("{connected}/{}", app.targets.len()));
+        row.push(app.source.repo_url.clone());
+        row.push(app.source.path.clone());
+        row.push(app.source.target_revision.clone());
+        row.push(conditions.join(","));
+    }
+    row
+}
+
+fn clusters(app: &Application) -> String {
+    match app.targets.as_slice() {
+        [] => "none".to_owned(),
+        [one] => one.cluster.clone(),
+        several => format!("{} clusters", several.len()),
+    }
+}
+
+/// The first seven digits of a commit.
+pub(super) fn short(revision: Option<&str>) -> String {
+    revision.filter(|text| !text.is_empty()).map_or_else(|| "-".to_owned(), |text| text.chars().take(7).collect())
+}

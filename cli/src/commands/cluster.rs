@@ -1,0 +1,38 @@
+//! `windlass cluster add|list|get|label|token|remove`.
+
+mod add;
+mod get;
+mod join;
+mod label;
+mod list;
+mod remove;
+mod token;
+
+use clap::Subcommand;
+
+use crate::client::Client;
+
+#[derive(Subcommand)]
+pub(crate) enum Cluster {
+    Add(add::Add),
+    #[command(visible_alias = "ls")]
+    List(list::List),
+    Get(get::Get),
+    Label(label::Label),
+    Token(token::Token),
+    #[command(visible_alias = "rm")]
+    Remove(remove::Remove),
+}
+
+impl Cluster {
+    pub(crate) async fn run(self, client: Client) -> anyhow::Result<()> {
+        match self {
+            Self::Add(command) => command.run(&client).await,
+            Self::List(command) => command.run(&client).await,
+            Self::Get(command) => command.run(&client).await,
+            Self::Label(command) => command.run(&client).await,
+            Self::Token(command) => command.run(&client).await,
+            Self::Remove(command) => command.run(&client).await,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `windlass cluster get`.
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::list::{counts, or_dash};
+use crate::client::Client;
+use crate::output::{self, FormatArgs, age, table};
+use crate::view::Cluster;
+
+/// Show one cluster.
+#[derive(Args)]
+#[command(after_help = "Example:\n  windlass cluster get eu-1")]
+pub(crate) struct Get {
+    name: String,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+impl Get {
+    pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
+        let value: Value = client.get(&["clusters", &self.name], &[]).await?;
+        if let Some(printed) = output::machine(self.format.output, &value, || vec![self.name.clone()]) {
+            return printed;
+        }
+        print(&serde_json::from_value(value)?)
+    }
+}
+
+fn print(cluster: &Cluster) -> anyhow::Result<()> {
+    let now = Timestamp::now();
+    let field =
+        |name: &str, text: &str| output::line(&table::single_line(&format!("{:<13}{text}", format!("{name}:"))));
+    let labels: Vec<_> = cluster.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    field("Name", &cluster.name)?;
+    field("UID", &cluster.uid)?;
+    field("Labels", &or_dash(&labels.join(", ")))?;
+    field("Aliases", &or_dash(&cluster.server_aliases.join(", ")))?;
+    field("Created", &format!("{} ago", age::since(cluster.created_at, now)))?;
+    let since = cluster.connection_changed_at.map(|at| format!(" for {}", age::ago(at, now))).unwrap_or_default();
+    field("Connection", &format!("{}{since}", cluster.connection))?;
+    field("Verified", &age::freshness(&cluster.freshness, now))?;
+    field("Agent", &or_dash(&cluster.agent_version))?;
+    field("Kubernetes", &or_dash(&cluster.kubernetes_version))?;
+    field("Generation", &format!("{} of {} at the agent", cluster.acked_generation, cluster.generation))?;
+    if cluster.certificate_not_after.is_some() {
+        field("Certificate", &format!("ends in {}", age::until(cluster.certificate_not_after, now)))?;
+    }
+    if cluster.join_token_expires_at.is_some() {
+        field("Join token", &format!("unused, valid for {}", age::until(cluster.join_token_expires_at, now)))?;
+    }
+    field("Targets", &counts(&cluster.targets))
+}

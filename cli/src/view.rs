@@ -1,0 +1,265 @@
+//! What the hub answers, as far as this command shows it. Unknown fields are ignored, so that a newer hub can be used.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Page {
+    pub(crate) items: Vec<Value>,
+    pub(crate) total: Option<u64>,
+    pub(crate) next: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Application {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) project: String,
+    pub(crate) source: Source,
+    pub(crate) status: Status,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) deletion: Option<Deletion>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Source {
+    #[serde(rename = "repoURL")]
+    pub(crate) repo_url: String,
+    pub(crate) path: String,
+    pub(crate) target_revision: String,
+    pub(crate) revision: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) checked_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Status {
+    pub(crate) sync: String,
+    pub(crate) health: String,
+    pub(crate) freshness: Freshness,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Freshness {
+    pub(crate) verified_at: Option<Timestamp>,
+    pub(crate) connected: bool,
+    pub(crate) stale: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Condition {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) message: String,
+    pub(crate) last_transition_time: Option<Timestamp>,
+    pub(crate) cluster: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Target {
+    pub(crate) cluster: String,
+    pub(crate) sync: String,
+    pub(crate) health: String,
+    pub(crate) health_message: String,
+    pub(crate) freshness: Freshness,
+    pub(crate) current: bool,
+    pub(crate) desired_revision: Option<String>,
+    pub(crate) revision: Option<String>,
+    pub(crate) hold: Option<Hold>,
+    pub(crate) operation: Option<OperationState>,
+    pub(crate) removing: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Hold {
+    pub(crate) reason: String,
+    pub(crate) set: String,
+    pub(crate) count: u64,
+    pub(crate) keys: Vec<Key>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Deletion {
+    pub(crate) cascade: String,
+    pub(crate) by: String,
+    pub(crate) requested_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Key {
+    pub(crate) group: String,
+    pub(crate) kind: String,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Resource {
+    pub(crate) cluster: String,
+    #[serde(flatten)]
+    pub(crate) key: Key,
+    pub(crate) sync: String,
+    pub(crate) health: Option<String>,
+    pub(crate) health_message: String,
+    pub(crate) requires_pruning: bool,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct OperationState {
+    pub(crate) id: String,
+    pub(crate) by: String,
+    pub(crate) phase: String,
+    pub(crate) message: String,
+    pub(crate) revision: String,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) finished_at: Option<Timestamp>,
+    pub(crate) results: Vec<ResourceResult>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ResourceResult {
+    #[serde(flatten)]
+    pub(crate) key: Key,
+    pub(crate) status: String,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    pub(crate) application: String,
+    pub(crate) cluster: String,
+    pub(crate) by: String,
+    pub(crate) request: Option<OperationRequest>,
+    pub(crate) state: Option<OperationState>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct OperationRequest {
+    pub(crate) prune: bool,
+    pub(crate) requested_at: Option<Timestamp>,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) terminate: bool,
+}
+
+/// What a sync or a termination started.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Started {
+    pub(crate) operations: Vec<StartedOne>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct StartedOne {
+    pub(crate) cluster: String,
+    pub(crate) id: Option<String>,
+    pub(crate) revision: String,
+    pub(crate) error: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Refreshed {
+    pub(crate) revision: Option<String>,
+    pub(crate) changed: bool,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Cluster {
+    pub(crate) uid: String,
+    pub(crate) name: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) server_aliases: Vec<String>,
+    pub(crate) connection: String,
+    pub(crate) connection_changed_at: Option<Timestamp>,
+    pub(crate) freshness: Freshness,
+    pub(crate) kubernetes_version: String,
+    pub(crate) agent_version: String,
+    pub(crate) generation: u64,
+    pub(crate) acked_generation: u64,
+    pub(crate) targets: Vec<TargetCount>,
+    pub(crate) certificate_not_after: Option<Timestamp>,
+    pub(crate) join_token_expires_at: Option<Timestamp>,
+    pub(crate) created_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct TargetCount {
+    pub(crate) sync: String,
+    pub(crate) health: String,
+    pub(crate) count: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Repository {
+    pub(crate) url: String,
+    pub(crate) name: String,
+    pub(crate) has_credentials: bool,
+    pub(crate) ca_pem: Option<String>,
+}
+
+// === impl Application ===
+
+impl Application {
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+// === impl Key ===
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.group.is_empty() {
+            write!(f, "{}/", self.group)?;
+        }
+        write!(f, "{} ", self.kind)?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+// === impl Resource ===
+
+impl Resource {
+    /// Nothing to look at.
+    pub(crate) fn is_fine(&self) -> bool {
+        self.sync == "Synced"
+            && self.health.as_deref().is_none_or(|health| health == "Healthy")
+            && self.message.is_empty()
+    }
+
+    /// What there is to say.
+    pub(crate) fn words(&self) -> String {
+        let pruning = if self.requires_pruning { "left git: a sync that prunes deletes it" } else { "" };
+        let parts = [pruning, &self.health_message, &self.message];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+    }
+}
