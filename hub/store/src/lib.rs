@@ -1,0 +1,222 @@
+//! The hub's memory: one SQL store, two engines (SQLite embedded, PostgreSQL), the same query text and the same migrations.
+//!
+//! Every change takes its revision from the one `feed` row in its own transaction; rows carry `revision`, removals leave tombstones, and that is the watch
+//! feed. A write that returned `Ok` is durable. Writes that belong to an agent's session are fenced: they do nothing and answer [`Error::Fenced`] once a
+//! newer session has opened.
+#![deny(missing_docs)]
+
+pub mod error;
+pub mod model;
+pub mod seal;
+pub mod sql;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+use windlass_domain::access::Principal;
+use windlass_domain::application::{Application, ApplicationManifest, Cascade, Origin};
+use windlass_domain::cluster::Cluster;
+use windlass_domain::desired_state::{Delta, Position};
+use windlass_domain::digest::Digest;
+use windlass_domain::discovery::Discovery;
+use windlass_domain::exchange::Hello;
+use windlass_domain::name::ApplicationName;
+use windlass_domain::status::{ResourceStatus, StatusDelta};
+use windlass_domain::time::Timestamp;
+
+pub use error::{Error, Result};
+pub use model::*;
+pub use seal::SealKey;
+pub use sql::{Limits, SqlStore, StoreUrl};
+
+/// The store, by aggregate. All times are arguments: the store has no clock.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- installation
+
+    /// Who this installation is; made at the first opening of an empty store and never changed.
+    async fn installation(&self) -> Result<Installation>;
+    /// A sealed value (`ca-key`, `ca-certificate`, ...).
+    async fn secret(&self, name: &str) -> Result<Option<Secret>>;
+    /// Writes a sealed value only when there is none yet; returns the one that is stored.
+    async fn put_secret_once(&self, name: &str, value: Secret) -> Result<Secret>;
+
+    // --- access
+
+    /// Creates a principal or replaces its grants.
+    async fn put_principal(&self, principal: &Principal, now: Timestamp) -> Result<()>;
+    /// Adds an API token, by the SHA-256 of its secret part.
+    async fn put_token(&self, token: &NewToken, now: Timestamp) -> Result<()>;
+    /// The principal of an unexpired token with this id and hash.
+    async fn principal_by_token(&self, id: Uuid, hash: [u8; 32], now: Timestamp) -> Result<Option<Principal>>;
+    /// Whether any principal exists.
+    async fn has_principals(&self) -> Result<bool>;
+    /// Appends to the request log; the oldest entries beyond a hundred thousand go.
+    async fn log_request(&self, entry: &RequestLogEntry) -> Result<()>;
+
+    // --- applications
+
+    /// Creates or replaces an application. `expected` is the revision that the caller saw (`None`: whatever is there; 0: nothing). The spec of an application
+    /// that is being deleted cannot be changed, nor one of another origin: [`Error::Conflict`]. Nothing is written, and the revision stays, when the manifest
+    /// is what is stored already, whatever was expected: a retry after a lost answer is harmless.
+    async fn put_application(
+        &self,
+        manifest: &ApplicationManifest,
+        origin: Origin,
+        expected: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Put<Application>>;
+    /// One application.
+    async fn application(&self, name: &ApplicationName) -> Result<Option<Application>>;
+    /// One application with its status over all targets.
+    async fn application_view(&self, name: &ApplicationName) -> Result<Option<ApplicationView>>;
+    /// A page of applications, filtered, sorted and counted here.
+    async fn list_applications(&self, query: &ApplicationQuery) -> Result<Page<ApplicationView>>;
+    /// Every application that is compiled from a repository, however its URL is spelled, or every application: (uid, name), by name.
+    async fn application_names(&self, repository: Option<&str>) -> Result<Vec<(Uuid, ApplicationName)>>;
+    /// Asks for an application's deletion: in one transaction it is marked, and every target's row becomes `Removing`. Returns the clusters' new positions;
+    /// an application without targets is gone at once. Asking again with the same cascade does nothing.
+    async fn delete_application(
+        &self,
+        name: &ApplicationName,
+        cascade: Cascade,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<ClusterPosition>>;
+
+    // --- repositories
+
+    /// Creates or replaces a repository's settings; credentials are sealed.
+    async fn put_repository(&self, repository: NewRepository, now: Timestamp) -> Result<Put<RepositoryRecord>>;
+    /// A repository by its normalised URL, with its credentials.
+    async fn repository(&self, url: &str) -> Result<Option<RepositoryWithSecret>>;
+    /// A page of repositories, without credentials.
+    async fn list_repositories(&self, query: &ListQuery) -> Result<Page<RepositoryRecord>>;
+    /// Removes it; `false` when there was none.
+    async fn delete_repository(&self, url: &str) -> Result<bool>;
+
+    // --- clusters
+
+    /// Creates a cluster; [`Error::Conflict`] when the name is taken.
+    async fn create_cluster(&self, cluster: NewCluster, now: Timestamp) -> Result<Cluster>;
+    /// Replaces labels and aliases.
+    async fn update_cluster(
+        &self,
+        name: &str,
+        labels: Labels,
+        server_aliases: Vec<String>,
+        now: Timestamp,
+    ) -> Result<Cluster>;
+    /// Every cluster, by name.
+    async fn clusters(&self) -> Result<Vec<Cluster>>;
+    /// One cluster with its session and counts.
+    async fn cluster_view(&self, name: &str) -> Result<Option<ClusterView>>;
+    /// A page of clusters.
+    async fn list_clusters(&self, query: &ListQuery) -> Result<Page<ClusterView>>;
+    /// Removes a cluster, its tokens, certificates and rows. Objects in it are left as they are.
+    async fn delete_cluster(&self, name: &str) -> Result<bool>;
+    /// A cluster's resource list, once its agent has sent it.
+    async fn discovery(&self, cluster: Uuid) -> Result<Option<Discovery>>;
+
+    // --- identity
+
+    /// Adds a join token; tokens of the same cluster that were not spent are void.
+    async fn put_join_token(&self, token: &NewJoinToken) -> Result<()>;
+    /// Checks and, where allowed, spends a token for a public key: one conditional update, so that of any number of parallel calls one key wins. Each failure
+    /// counts; five void the token.
+    async fn spend_join_token(
+        &self,
+        id: Uuid,
+        secret_hash: [u8; 32],
+        key_digest: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Spend>;
+    /// Records a certificate that was issued, before it is handed out.
+    async fn put_certificate(&self, certificate: &IssuedCertificate) -> Result<()>;
+    /// The certificate of a serial number.
+    async fn certificate(&self, serial: &str) -> Result<Option<IssuedCertificate>>;
+    /// The newest certificate issued to a cluster for a key: a retried join gets the same one.
+    async fn certificate_for_key(&self, cluster: Uuid, key_digest: [u8; 32]) -> Result<Option<IssuedCertificate>>;
+
+    // --- sessions
+
+    /// Raises the cluster's epoch, stores the facts, and says how the agent's statements compare.
+    async fn open_session(
+        &self,
+        cluster: Uuid,
+        hello: &Hello,
+        now: Timestamp,
+    ) -> Result<windlass_domain::exchange::hub::Opened>;
+    /// Marks the session as gone, when it still is the newest.
+    async fn close_session(&self, session: Session, now: Timestamp) -> Result<()>;
+    /// The rows up to this generation are durable at the agent: the history before it is no longer needed. An older ack than the last, and one of a
+    /// generation that does not exist, do nothing.
+    async fn ack(&self, session: Session, generation: u64) -> Result<()>;
+    /// A bundle is complete at the agent. Of a target without a row, or a bundle that is not stored, nothing is noted.
+    async fn held(&self, session: Session, application: Uuid, bundle: Digest) -> Result<()>;
+    /// The cluster's resource list.
+    async fn put_discovery(&self, session: Session, discovery: &Discovery) -> Result<()>;
+    /// The facts were compared and are verified as of `at`.
+    async fn verified(&self, session: Session, at: Timestamp) -> Result<()>;
+    /// Newest status of targets, all in one transaction; of a target without a row nothing is taken. A finished operation leaves its row; a finished removal drops the row, and the application with its
+    /// last target. Returns the positions that this made, for clusters whose rows changed.
+    async fn apply_status(
+        &self,
+        session: Session,
+        deltas: &[StatusDelta],
+        now: Timestamp,
+    ) -> Result<Vec<ClusterPosition>>;
+    /// Whether the agent's digest of its reports, and of its rows at a generation, are the hub's: (reports differ, rows differ).
+    async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<(bool, bool)>;
+
+    // --- desired state
+
+    /// Stores what a render (or its failure) means, in one transaction: contents, bundle, targets' rows, the clusters' new generations, the application's
+    /// conditions. Rows that do not change make no generation. [`Error::Invalid`] when a content is not what its address says, or when a row would name a bundle
+    /// that is not stored whole (contents that are stored already may be left out). A look that changes nothing but `checked_at` is no change in the feed.
+    async fn commit_desired(&self, commit: DesiredCommit, now: Timestamp) -> Result<Vec<ClusterPosition>>;
+    /// What the application was last compiled from.
+    async fn compiled(&self, application: Uuid) -> Result<Option<Compiled>>;
+    /// Changes one target's row by a person's word: an operation, its termination, an approval, an adoption. One generation; none when the same was said
+    /// before. [`Error::Conflict`] for an id that ran already, an approval of another bundle than the desired one, and a target on its way out.
+    async fn amend_target(
+        &self,
+        application: Uuid,
+        cluster: Uuid,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<ClusterPosition>;
+    /// Where a cluster's desired state stands.
+    async fn position(&self, cluster: Uuid) -> Result<Position>;
+    /// Rows changed since a generation, or all of them; all of them too when the tombstones since then are gone.
+    async fn delta(&self, cluster: Uuid, since: Option<u64>) -> Result<Delta>;
+    /// Contents by address, zstd-compressed and unsealed: only those reachable from the cluster's own rows. What is not is absent from the answer.
+    async fn contents(&self, cluster: Uuid, digests: &[Digest]) -> Result<Vec<(Digest, Vec<u8>)>>;
+
+    // --- status
+
+    /// Every target of an application with its status.
+    async fn targets(&self, application: Uuid) -> Result<Vec<TargetView>>;
+    /// A page of an application's objects on one cluster, or on all.
+    async fn list_resources(
+        &self,
+        application: Uuid,
+        cluster: Option<Uuid>,
+        query: &ListQuery,
+    ) -> Result<Page<(Uuid, ResourceStatus)>>;
+    /// A page of operations, newest first.
+    async fn list_operations(&self, application: Option<Uuid>, query: &ListQuery) -> Result<Page<OperationRecord>>;
+    /// One operation.
+    async fn operation(&self, id: Uuid) -> Result<Option<OperationRecord>>;
+
+    // --- feed
+
+    /// The newest revision; changes when anything is committed through this store (a replica's changes are seen within a second).
+    fn newest(&self) -> tokio::sync::watch::Receiver<u64>;
+    /// Changes after a revision, oldest first, newest state only: at most `limit`. [`Error::CursorTooOld`] below the tombstone floor.
+    async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>>;
+    /// Drops contents that were stored before a time and that nothing names any more: no row, no agent's last complete bundle, no application's last
+    /// compilation. Returns how many. To be called now and then, with a time some minutes ago.
+    async fn collect_garbage(&self, before: Timestamp) -> Result<u64>;
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<()>;
+}

@@ -1,0 +1,93 @@
+//! The watch feed: what changed after a revision, newest state only.
+
+use tokio::sync::watch;
+
+use super::SqlStore;
+use super::arg::args;
+use super::engine::Db;
+use super::row::{Row, unreadable};
+use super::tx::Tx;
+use super::write::announce;
+use crate::error::{Error, Result};
+use crate::model::{Change, ChangeKind};
+
+/// Most changes that one call returns.
+const MOST: u32 = 10_000;
+
+/// How often another replica's changes are looked for.
+const POLL_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Each part reads at most a page by its index.
+const CHANGES: &str = "
+    SELECT revision, kind, id, name, deleted FROM (
+        SELECT * FROM (SELECT revision, 'application' AS kind, uid AS id, namespace || '/' || name AS name, CAST(0 AS BIGINT) AS deleted
+            FROM applications WHERE revision > $1 ORDER BY revision LIMIT $2) AS a
+        UNION ALL SELECT * FROM (SELECT revision, 'cluster' AS kind, uid AS id, name, CAST(0 AS BIGINT) AS deleted
+            FROM clusters WHERE revision > $1 ORDER BY revision LIMIT $2) AS b
+        UNION ALL SELECT * FROM (SELECT revision, 'repository' AS kind, url AS id, name, CAST(0 AS BIGINT) AS deleted
+            FROM repositories WHERE revision > $1 ORDER BY revision LIMIT $2) AS c
+        UNION ALL SELECT * FROM (SELECT revision, 'operation' AS kind, id, namespace || '/' || name AS name, CAST(0 AS BIGINT) AS deleted
+            FROM operations WHERE revision > $1 ORDER BY revision LIMIT $2) AS d
+        UNION ALL SELECT * FROM (SELECT revision, kind, id, name, CAST(1 AS BIGINT) AS deleted
+            FROM tombstones WHERE revision > $1 ORDER BY revision LIMIT $2) AS e
+    ) AS changes ORDER BY revision LIMIT $2";
+
+pub(super) async fn changes(store: &SqlStore, after: u64, limit: u32) -> Result<Vec<Change>> {
+    let mut tx = store.db.read().await?;
+    let feed = tx.one("SELECT revision, floor FROM feed WHERE id = 1", args![]).await?;
+    let (revision, floor) = (feed.number("revision")?, feed.number("floor")?);
+    // A cursor from the future is of a database that was replaced by an older one.
+    if after < floor || after > revision {
+        return Err(Error::CursorTooOld { floor });
+    }
+    if after == revision {
+        return Ok(Vec::new());
+    }
+    let rows = tx.all(CHANGES, args![after, i64::from(limit.clamp(1, MOST))]).await?;
+    rows.iter().map(change).collect()
+}
+
+/// The feed's newest revision, as a transaction sees it.
+pub(super) async fn revision(tx: &mut Tx) -> Result<u64> {
+    tx.one("SELECT revision FROM feed WHERE id = 1", args![]).await?.number("revision")
+}
+
+/// Looks for other replicas' changes until the store goes. A database that does not answer is asked again; whoever needs it sees the error itself.
+pub(super) async fn follow(db: std::sync::Arc<Db>, newest: watch::Sender<u64>) {
+    let mut every = tokio::time::interval(POLL_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let seen = async { revision(&mut db.read().await?).await };
+        match seen.await {
+            Ok(revision) => announce(&newest, revision),
+            Err(error) => tracing::debug!(%error, "the feed could not be read"),
+        }
+    }
+}
+
+pub(super) fn kind_name(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Application => "application",
+        ChangeKind::Cluster => "cluster",
+        ChangeKind::Repository => "repository",
+        ChangeKind::Operation => "operation",
+    }
+}
+
+fn change(row: &Row) -> Result<Change> {
+    let kind = match row.text("kind")?.as_str() {
+        "application" => ChangeKind::Application,
+        "cluster" => ChangeKind::Cluster,
+        "repository" => ChangeKind::Repository,
+        "operation" => ChangeKind::Operation,
+        other => return Err(unreadable("kind", other)),
+    };
+    Ok(Change {
+        revision: row.number("revision")?,
+        kind,
+        id: row.text("id")?,
+        name: row.text("name")?,
+        deleted: row.flag("deleted")?,
+    })
+}

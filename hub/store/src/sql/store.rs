@@ -1,0 +1,293 @@
+//! [`Store`] by the aggregates' modules. A call that another writer was in the way of did nothing, and is made again.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+use windlass_domain::access::Principal;
+use windlass_domain::application::{Application, ApplicationManifest, Cascade, Origin};
+use windlass_domain::cluster::Cluster;
+use windlass_domain::desired_state::{Delta, Position};
+use windlass_domain::digest::Digest;
+use windlass_domain::discovery::Discovery;
+use windlass_domain::exchange::Hello;
+use windlass_domain::name::ApplicationName;
+use windlass_domain::status::{ResourceStatus, StatusDelta};
+use windlass_domain::time::Timestamp;
+
+use super::{
+    SqlStore, amend, applications, clusters, contents, delta, desired, feed, installation, join, operations,
+    principals, repositories, resources, sessions, status, target_views,
+};
+use crate::Store;
+use crate::error::Result;
+use crate::model::*;
+
+/// So often a call is made again before its caller hears of the contention.
+const AGAIN: u32 = 5;
+
+macro_rules! again {
+    ($call:expr) => {{
+        let mut left = AGAIN;
+        loop {
+            match $call.await {
+                Err(error) if error.is_contention() && left > 0 => left -= 1,
+                result => break result,
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn installation(&self) -> Result<Installation> {
+        Ok(self.installation.clone())
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<Secret>> {
+        again!(installation::secret(self, name))
+    }
+
+    async fn put_secret_once(&self, name: &str, value: Secret) -> Result<Secret> {
+        again!(installation::put_secret_once(self, name, &value))
+    }
+
+    async fn put_principal(&self, principal: &Principal, now: Timestamp) -> Result<()> {
+        again!(principals::put(self, principal, now))
+    }
+
+    async fn put_token(&self, token: &NewToken, now: Timestamp) -> Result<()> {
+        again!(principals::put_token(self, token, now))
+    }
+
+    async fn principal_by_token(&self, id: Uuid, hash: [u8; 32], now: Timestamp) -> Result<Option<Principal>> {
+        again!(principals::by_token(self, id, hash, now))
+    }
+
+    async fn has_principals(&self) -> Result<bool> {
+        again!(principals::any(self))
+    }
+
+    async fn log_request(&self, entry: &RequestLogEntry) -> Result<()> {
+        again!(principals::log(self, entry))
+    }
+
+    async fn put_application(
+        &self,
+        manifest: &ApplicationManifest,
+        origin: Origin,
+        expected: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Put<Application>> {
+        again!(applications::put(self, manifest, origin, expected, now))
+    }
+
+    async fn application(&self, name: &ApplicationName) -> Result<Option<Application>> {
+        again!(applications::get(self, name))
+    }
+
+    async fn application_view(&self, name: &ApplicationName) -> Result<Option<ApplicationView>> {
+        again!(applications::get_view(self, name))
+    }
+
+    async fn list_applications(&self, query: &ApplicationQuery) -> Result<Page<ApplicationView>> {
+        again!(applications::list(self, query))
+    }
+
+    async fn application_names(&self, repository: Option<&str>) -> Result<Vec<(Uuid, ApplicationName)>> {
+        again!(applications::names(self, repository))
+    }
+
+    async fn delete_application(
+        &self,
+        name: &ApplicationName,
+        cascade: Cascade,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<ClusterPosition>> {
+        again!(applications::delete(self, name, cascade, by, now))
+    }
+
+    async fn put_repository(&self, repository: NewRepository, _now: Timestamp) -> Result<Put<RepositoryRecord>> {
+        again!(repositories::put(self, &repository))
+    }
+
+    async fn repository(&self, url: &str) -> Result<Option<RepositoryWithSecret>> {
+        again!(repositories::get(self, url))
+    }
+
+    async fn list_repositories(&self, query: &ListQuery) -> Result<Page<RepositoryRecord>> {
+        again!(repositories::list(self, query))
+    }
+
+    async fn delete_repository(&self, url: &str) -> Result<bool> {
+        again!(repositories::delete(self, url))
+    }
+
+    async fn create_cluster(&self, cluster: NewCluster, now: Timestamp) -> Result<Cluster> {
+        again!(clusters::create(self, &cluster, now))
+    }
+
+    async fn update_cluster(
+        &self,
+        name: &str,
+        labels: Labels,
+        server_aliases: Vec<String>,
+        _now: Timestamp,
+    ) -> Result<Cluster> {
+        again!(clusters::update(self, name, &labels, &server_aliases))
+    }
+
+    async fn clusters(&self) -> Result<Vec<Cluster>> {
+        again!(clusters::all(self))
+    }
+
+    async fn cluster_view(&self, name: &str) -> Result<Option<ClusterView>> {
+        again!(clusters::get_view(self, name))
+    }
+
+    async fn list_clusters(&self, query: &ListQuery) -> Result<Page<ClusterView>> {
+        again!(clusters::list(self, query))
+    }
+
+    async fn delete_cluster(&self, name: &str) -> Result<bool> {
+        again!(clusters::delete(self, name))
+    }
+
+    async fn discovery(&self, cluster: Uuid) -> Result<Option<Discovery>> {
+        again!(clusters::discovery(self, cluster))
+    }
+
+    async fn put_join_token(&self, token: &NewJoinToken) -> Result<()> {
+        again!(join::put_token(self, token))
+    }
+
+    async fn spend_join_token(
+        &self,
+        id: Uuid,
+        secret_hash: [u8; 32],
+        key_digest: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Spend> {
+        again!(join::spend(self, id, secret_hash, key_digest, now))
+    }
+
+    async fn put_certificate(&self, certificate: &IssuedCertificate) -> Result<()> {
+        again!(join::put_certificate(self, certificate))
+    }
+
+    async fn certificate(&self, serial: &str) -> Result<Option<IssuedCertificate>> {
+        again!(join::certificate(self, serial))
+    }
+
+    async fn certificate_for_key(&self, cluster: Uuid, key_digest: [u8; 32]) -> Result<Option<IssuedCertificate>> {
+        again!(join::certificate_for_key(self, cluster, key_digest))
+    }
+
+    async fn open_session(
+        &self,
+        cluster: Uuid,
+        hello: &Hello,
+        now: Timestamp,
+    ) -> Result<windlass_domain::exchange::hub::Opened> {
+        again!(sessions::open(self, cluster, hello, now))
+    }
+
+    async fn close_session(&self, session: Session, now: Timestamp) -> Result<()> {
+        again!(sessions::close(self, session, now))
+    }
+
+    async fn ack(&self, session: Session, generation: u64) -> Result<()> {
+        again!(sessions::ack(self, session, generation))
+    }
+
+    async fn held(&self, session: Session, application: Uuid, bundle: Digest) -> Result<()> {
+        again!(sessions::held(self, session, application, bundle))
+    }
+
+    async fn put_discovery(&self, session: Session, discovery: &Discovery) -> Result<()> {
+        again!(sessions::put_discovery(self, session, discovery))
+    }
+
+    async fn verified(&self, session: Session, at: Timestamp) -> Result<()> {
+        again!(sessions::verified(self, session, at))
+    }
+
+    async fn apply_status(
+        &self,
+        session: Session,
+        deltas: &[StatusDelta],
+        now: Timestamp,
+    ) -> Result<Vec<ClusterPosition>> {
+        again!(status::apply(self, session, deltas, now))
+    }
+
+    async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<(bool, bool)> {
+        again!(sessions::compare(self, cluster, compare))
+    }
+
+    async fn commit_desired(&self, commit: DesiredCommit, now: Timestamp) -> Result<Vec<ClusterPosition>> {
+        again!(desired::commit(self, &commit, now))
+    }
+
+    async fn compiled(&self, application: Uuid) -> Result<Option<Compiled>> {
+        again!(desired::compiled(self, application))
+    }
+
+    async fn amend_target(
+        &self,
+        application: Uuid,
+        cluster: Uuid,
+        amendment: Amendment,
+        now: Timestamp,
+    ) -> Result<ClusterPosition> {
+        again!(amend::amend(self, application, cluster, &amendment, now))
+    }
+
+    async fn position(&self, cluster: Uuid) -> Result<Position> {
+        again!(delta::current(self, cluster))
+    }
+
+    async fn delta(&self, cluster: Uuid, since: Option<u64>) -> Result<Delta> {
+        again!(delta::since(self, cluster, since))
+    }
+
+    async fn contents(&self, cluster: Uuid, digests: &[Digest]) -> Result<Vec<(Digest, Vec<u8>)>> {
+        again!(contents::reachable(self, cluster, digests))
+    }
+
+    async fn targets(&self, application: Uuid) -> Result<Vec<TargetView>> {
+        again!(target_views::list(self, application))
+    }
+
+    async fn list_resources(
+        &self,
+        application: Uuid,
+        cluster: Option<Uuid>,
+        query: &ListQuery,
+    ) -> Result<Page<(Uuid, ResourceStatus)>> {
+        again!(resources::list(self, application, cluster, query))
+    }
+
+    async fn list_operations(&self, application: Option<Uuid>, query: &ListQuery) -> Result<Page<OperationRecord>> {
+        again!(operations::list(self, application, query))
+    }
+
+    async fn operation(&self, id: Uuid) -> Result<Option<OperationRecord>> {
+        again!(operations::get(self, id))
+    }
+
+    fn newest(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+
+    async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>> {
+        again!(feed::changes(self, after, limit))
+    }
+
+    async fn collect_garbage(&self, before: Timestamp) -> Result<u64> {
+        again!(contents::collect_garbage(self, before))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.ping_database().await
+    }
+}

@@ -1,0 +1,105 @@
+//! One transaction of either engine: every query of the store goes through here, as one text.
+
+use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr, Transaction};
+
+use super::arg::Arg;
+use super::row::Row;
+use crate::error::{Error, Result};
+
+/// A transaction; dropped without [`commit`](Self::commit), it changes nothing.
+pub(super) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A query's text: fixed, or composed of fixed parts. Values are always bound.
+pub(super) trait Text {
+    fn into_text(self) -> SqlStr;
+}
+
+// === impl Text ===
+
+impl Text for &'static str {
+    fn into_text(self) -> SqlStr {
+        self.into_sql_str()
+    }
+}
+
+impl Text for String {
+    fn into_text(self) -> SqlStr {
+        AssertSqlSafe(self).into_sql_str()
+    }
+}
+
+// === impl Tx ===
+
+impl Tx {
+    /// How many rows it changed.
+    pub(super) async fn execute(&mut self, text: impl Text, args: Vec<Arg>) -> Result<u64> {
+        let text = text.into_text();
+        Ok(match self {
+            Self::Sqlite(tx) => sqlite(text, args).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => postgres(text, args).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    pub(super) async fn all(&mut self, text: impl Text, args: Vec<Arg>) -> Result<Vec<Row>> {
+        let text = text.into_text();
+        Ok(match self {
+            Self::Sqlite(tx) => sqlite(text, args).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Self::Postgres(tx) => {
+                postgres(text, args).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    pub(super) async fn optional(&mut self, text: impl Text, args: Vec<Arg>) -> Result<Option<Row>> {
+        let text = text.into_text();
+        Ok(match self {
+            Self::Sqlite(tx) => sqlite(text, args).fetch_optional(&mut **tx).await?.map(Row::Sqlite),
+            Self::Postgres(tx) => postgres(text, args).fetch_optional(&mut **tx).await?.map(Row::Postgres),
+        })
+    }
+
+    /// The one row that must be there.
+    pub(super) async fn one(&mut self, text: impl Text, args: Vec<Arg>) -> Result<Row> {
+        self.optional(text, args).await?.ok_or_else(|| Error::Corrupt("a row that must exist is missing".into()))
+    }
+
+    /// Several statements without arguments.
+    pub(super) async fn script(&mut self, text: String) -> Result<()> {
+        let script = sqlx::raw_sql(AssertSqlSafe(text));
+        match self {
+            Self::Sqlite(tx) => script.execute(&mut **tx).await.map(|_| ())?,
+            Self::Postgres(tx) => script.execute(&mut **tx).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    pub(super) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+fn sqlite(text: SqlStr, args: Vec<Arg>) -> Query<'static, Sqlite, SqliteArguments> {
+    args.into_iter().fold(sqlx::query(text), |query, arg| match arg {
+        Arg::Text(value) => query.bind(value),
+        Arg::Int(value) => query.bind(value),
+        Arg::Blob(value) => query.bind(value),
+    })
+}
+
+fn postgres(text: SqlStr, args: Vec<Arg>) -> Query<'static, Postgres, PgArguments> {
+    args.into_iter().fold(sqlx::query(text), |query, arg| match arg {
+        Arg::Text(value) => query.bind(value),
+        Arg::Int(value) => query.bind(value),
+        Arg::Blob(value) => query.bind(value),
+    })
+}
