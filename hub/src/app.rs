@@ -20,7 +20,7 @@ use windlass_runtime::shutdown::Shutdown;
 use windlass_store::{SealKey, SqlStore, Store, StoreUrl};
 
 use crate::args::{Advertised, Config};
-use crate::{agents, api, desired, pki};
+use crate::{agents, api, desired, housekeeping, pki};
 
 pub use announce::fail;
 
@@ -97,6 +97,7 @@ async fn start(
         serving: shutdown.spawn(agents::serve(agents, agents_tls, sessions, stop.clone())),
     };
     admin.readiness.set("listeners", true);
+    shutdown.spawn(housekeeping::run(Arc::clone(&base.store), base.clock.clone(), stop.clone()));
     shutdown.spawn(health::watch(Arc::clone(&base.store), registry, admin.clone(), stop));
     Ok(parts)
 }

@@ -13,4 +13,5 @@ pub mod api;
 pub mod app;
 pub mod args;
 pub mod desired;
+pub mod housekeeping;
 pub mod pki;

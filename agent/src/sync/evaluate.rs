@@ -27,6 +27,8 @@ const FETCH_MOST: usize = 512;
 /// More heals than this in [`HEAL_WINDOW`] are a fight: they slow down.
 const HEALS_FREE: usize = 3;
 const HEAL_WINDOW: Duration = Duration::from_secs(300);
+/// How long an operation waits until every object was seen.
+const KNOWLEDGE_LIMIT: Duration = Duration::from_secs(30);
 /// An automated operation's time; a person's has its own deadline.
 const AUTOMATED_DEADLINE: Duration = Duration::from_secs(600);
 
@@ -65,7 +67,12 @@ impl Engine {
             return self.terminate_if_asked(application, &spec).await;
         }
         let now = self.parts.clock.now();
-        if let Some(request) = spec.operation.clone().filter(|request| !target.knows_operation(request.id)) {
+        let asked = spec.operation.clone().filter(|request| !target.knows_operation(request.id));
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        if target.awaits_knowledge(&assessment, now) {
+            return;
+        }
+        if let Some(request) = asked {
             return self.start_manual(application, request, now).await;
         }
         let known = assessment.needs.is_empty() && target.looking.is_empty();
@@ -509,6 +516,20 @@ impl Engine {
 }
 
 impl Target {
+    /// Whether an operation waits for what is not known yet: at a start, and while a watch is away, for a while. After that what is known is done, and
+    /// what is not is named.
+    fn awaits_knowledge(&mut self, assessment: &Assessment, now: Timestamp) -> bool {
+        if !assessment.objects.values().any(|s| matches!(s.state, ObjectState::Unknown(_))) {
+            self.unknown_since = None;
+            return false;
+        }
+        let until = *self.unknown_since.get_or_insert(now) + KNOWLEDGE_LIMIT;
+        if now < until {
+            self.wake(until);
+        }
+        now < until
+    }
+
     /// Whether another heal may begin: the first few at once, then ever slower, because somebody writes the same fields.
     fn may_heal(&mut self, now: Timestamp) -> bool {
         self.heals.retain(|at| now.duration_since(*at) < signed(HEAL_WINDOW));

@@ -28,6 +28,14 @@ impl Engine {
         let assessment = self.assess(application);
         let now = self.parts.clock.now();
         let Some(target) = self.targets.get_mut(&application) else { return };
+        if target.frozen {
+            // The hub has no such target any more: a report of it would make every comparison differ.
+            if target.reported.take().is_some() {
+                tracing::warn!(application = %target.name(), "the hub no longer lists this target; its objects are left as they are");
+                self.tell(link::Input::Forgotten { application }).await;
+            }
+            return;
+        }
         let report = report(application, target, assessment.as_ref(), now);
         if target.reported.as_ref().is_some_and(|(last, _)| *last == report) {
             return;
@@ -129,10 +137,6 @@ fn conditions(target: &Target, assessment: Option<&Assessment>, now: Timestamp) 
     }
     if let Some(error) = &target.storage_error {
         found.push((ConditionKind::StorageError, error.clone()));
-    }
-    if target.frozen {
-        let message = "the hub no longer lists this application; nothing is changed until it does, or says that it is to be removed";
-        found.push((ConditionKind::Frozen, message.into()));
     }
     let since = |kind: ConditionKind, message: &str| {
         let before = target.conditions.iter().find(|c| c.kind == kind && c.message == message);

@@ -37,6 +37,8 @@ pub struct Target {
     pub running: Option<Running>,
     /// Objects whose look is under way.
     pub looking: BTreeSet<ResourceKey>,
+    /// Since when some object is not known; `None` while all are.
+    pub unknown_since: Option<Timestamp>,
     /// When missing contents are asked for: a moment after their row, because they often follow it unasked.
     pub fetch_at: Option<Timestamp>,
     /// When it must be evaluated again.
@@ -110,6 +112,7 @@ impl Target {
             inventory: Inventory::default(),
             running: None,
             looking: BTreeSet::new(),
+            unknown_since: None,
             fetch_at: None,
             wake_at: None,
             retry_at: None,

@@ -1,0 +1,27 @@
+//! What must be done now and then, and is in no hurry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use windlass_runtime::clock::Clock;
+use windlass_store::Store;
+
+const EVERY: Duration = Duration::from_secs(3600);
+/// Contents this young may belong to a commit that is under way.
+const YOUNG: Duration = Duration::from_secs(600);
+
+/// Drops contents that nothing names any more, until told to stop.
+pub async fn run(store: Arc<dyn Store>, clock: Clock, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(EVERY) => {}
+        }
+        match store.collect_garbage(clock.now() - YOUNG).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "contents that nothing names any more were dropped"),
+            Err(error) => tracing::warn!(%error, "old contents could not be dropped; it is tried again in an hour"),
+        }
+    }
+}
