@@ -4,6 +4,7 @@ use serde_json::Value;
 use windlass_domain::health;
 use windlass_domain::live::{Drift, LiveObject};
 use windlass_domain::manifest::annotation;
+use windlass_domain::options;
 use windlass_domain::ownership::{INSTALLATION_ID, TRACKING_ID};
 use windlass_domain::projection::{Baseline, Comparison};
 
@@ -38,6 +39,8 @@ pub fn metadata(object: &Value) -> LiveObject {
         deleting: object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null()),
         tracking_id: annotation(object, TRACKING_ID).map(str::to_owned),
         installation_id: annotation(object, INSTALLATION_ID).map(str::to_owned),
+        kept_on_prune: options::kept_on_prune(object),
+        kept_on_delete: options::kept_on_delete(object),
         drift: Drift::NoBaseline,
         health: None,
     }

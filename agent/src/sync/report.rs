@@ -85,7 +85,7 @@ fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, n
 
 fn contribution(standing: &windlass_domain::sync::Standing) -> Option<Contribution> {
     match (&standing.state, &standing.health) {
-        (ObjectState::Gone | ObjectState::Extra(_), _) => None,
+        (ObjectState::Gone | ObjectState::Extra(_) | ObjectState::Kept(_), _) => None,
         (ObjectState::Missing | ObjectState::NotServed, _) => Some(Contribution::Missing),
         // Nothing is called healthy that nobody has seen.
         (ObjectState::Unknown(_), _) => Some(Contribution::Assessed(HealthStatus::Unknown)),

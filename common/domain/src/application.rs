@@ -286,8 +286,11 @@ impl Application {
         manifest_value(&self.name, &self.metadata, &self.spec)
     }
 
-    /// What a plain delete does to its objects: Argo CD's finalizers decide, none leaves them.
+    /// What a plain delete does to its objects: Argo CD's finalizers decide, none leaves them, and so does the sync option `Delete=false`.
     pub fn cascade_by_finalizers(&self) -> Cascade {
+        if self.spec.has_option("Delete=false") || self.spec.has_option("Delete=confirm") {
+            return Cascade::Orphan;
+        }
         let has = |suffix: &str| {
             self.metadata.finalizers.iter().any(|f| f == &format!("resources-finalizer.argocd.argoproj.io{suffix}"))
         };

@@ -1,11 +1,13 @@
 //! How well one live object does, by the rules of Argo CD, and what that makes of the whole.
 //!
-//! One file per kind, each a pure function of the object. A kind without a file has no check: it is neither healthy nor unhealthy and counts
-//! for nothing. The rules and their source: `reference/argocd-semantics.md`, section D. This module knows nothing of sync status: an object
-//! that is missing or different is not less healthy for it.
+//! One file per kind, each a pure function of the object. Of Kubernetes' own kinds, one without a file has no check: it is neither healthy nor
+//! unhealthy and counts for nothing. Every other kind without a file is judged by its conditions and generations (`conditions.rs`), as far as
+//! it has any. The rules and their source: `reference/argocd-semantics.md`, section D, and kstatus. This module knows nothing of sync status:
+//! an object that is missing or different is not less healthy for it.
 
 mod aggregate;
 mod api_service;
+mod conditions;
 mod crd;
 mod cron_job;
 mod daemon_set;
@@ -18,8 +20,10 @@ mod pdb;
 mod pod;
 mod pvc;
 mod replica_set;
+mod rollout;
 mod service;
 mod stateful_set;
+mod workflow;
 
 #[cfg(test)]
 #[allow(clippy::expect_used)]
@@ -67,7 +71,7 @@ type Check = fn(Part<'_>) -> Result<Health, Malformed>;
 
 const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 
-/// The health of a live object; `None` where its kind has no check, and so counts for nothing.
+/// The health of a live object; `None` where its kind has no check, or its status says nothing that is understood: it counts for nothing.
 ///
 /// An object that is being deleted is Progressing whatever its kind, unless it is a hook that is only held by our finalizer. A field of the
 /// wrong type makes it Unknown, with the field named. Does not look at `ignore-healthcheck`: see [`is_ignored`].
@@ -75,8 +79,16 @@ pub fn assess(object: &Value) -> Option<Health> {
     if is_being_deleted(object) {
         return Some(Health::progressing("Pending deletion"));
     }
-    let health = check_of(object)?(Part::of(object));
-    Some(health.unwrap_or_else(|malformed| Health::new(HealthStatus::Unknown, malformed.to_string())))
+    let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
+    let (group, kind) = (group_of(text("apiVersion")), text("kind"));
+    match check_of(group, kind) {
+        Some(check) => {
+            let health = check(Part::of(object));
+            Some(health.unwrap_or_else(|malformed| Health::new(HealthStatus::Unknown, malformed.to_string())))
+        }
+        None if conditions::is_built_in(group) => None,
+        None => conditions::check(&Part::of(object)),
+    }
 }
 
 fn is_being_deleted(object: &Value) -> bool {
@@ -85,9 +97,8 @@ fn is_being_deleted(object: &Value) -> bool {
     is_set && !finalizers.into_iter().flatten().any(|finalizer| finalizer == HOOK_FINALIZER)
 }
 
-fn check_of(object: &Value) -> Option<Check> {
-    let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    Some(match (group_of(text("apiVersion")), text("kind")) {
+fn check_of(group: &str, kind: &str) -> Option<Check> {
+    Some(match (group, kind) {
         ("apps", "Deployment") => deployment::check,
         ("apps", "ReplicaSet") => replica_set::check,
         ("apps", "StatefulSet") => stateful_set::check,
@@ -102,6 +113,8 @@ fn check_of(object: &Value) -> Option<Check> {
         ("apiregistration.k8s.io", "APIService") => api_service::check,
         ("policy", "PodDisruptionBudget") => pdb::check,
         ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::check,
+        ("argoproj.io", "Workflow") => workflow::check,
+        ("argoproj.io", "Rollout") => rollout::check,
         _ => return None,
     })
 }

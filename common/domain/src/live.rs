@@ -40,6 +40,10 @@ pub struct LiveObject {
     pub tracking_id: Option<String>,
     /// Annotation `argocd.argoproj.io/installation-id`.
     pub installation_id: Option<String>,
+    /// The option by which it asks to be left when it leaves git.
+    pub kept_on_prune: Option<String>,
+    /// The option by which it asks to be left when its application is deleted.
+    pub kept_on_delete: Option<String>,
     /// How it compares with its baseline, where it has one.
     pub drift: Drift,
     /// Its health; `None` for kinds without a check.

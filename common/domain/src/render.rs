@@ -10,6 +10,7 @@ use crate::source::{Reads, SourceError, SourceTree, TreePath};
 
 mod detect;
 mod directory;
+mod unsupported;
 
 pub use detect::{SourceType, detect};
 
@@ -89,6 +90,7 @@ pub enum RenderError {
 
 /// Renders the source of an application.
 pub fn render(tree: &dyn SourceTree, spec: &ApplicationSpec, limits: &Limits) -> Result<Rendered, RenderError> {
+    unsupported::refuse_in_spec(spec)?;
     let source = single_source(spec)?;
     let path = TreePath::parse(&source.path)?;
     match detect(tree, &path, source)? {
@@ -148,6 +150,7 @@ const WAVE: &str = "argocd.argoproj.io/sync-wave";
 fn refuse_hooks_and_waves(manifests: &[Manifest]) -> Result<(), RenderError> {
     let mut first_wave: Option<(&Manifest, i64)> = None;
     for manifest in manifests {
+        unsupported::refuse_in_manifest(manifest)?;
         for hook in [HOOK, HELM_HOOK] {
             if let Some(value) = manifest.annotation(hook) {
                 return Err(RenderError::Unsupported(format!(

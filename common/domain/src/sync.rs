@@ -88,6 +88,8 @@ pub enum ObjectState {
     Deleting,
     /// Git no longer has it: a sync that prunes deletes it. Its uid.
     Extra(String),
+    /// Git no longer has it and it asks to be kept; by which option.
+    Kept(String),
     /// Git no longer has it and it is gone: the inventory may forget it.
     Gone,
     /// The cluster does not serve its kind.
@@ -261,7 +263,13 @@ fn unwanted(facts: &Facts<'_>, key: &ResourceKey, api_version: &str, needs: &mut
             // It was taken over by somebody: it is theirs to delete.
             Claim::Refused(_) => ObjectState::Gone,
             Claim::Ours if live.deleting => ObjectState::Deleting,
-            Claim::Ours => ObjectState::Extra(live.uid),
+            Claim::Ours => match live
+                .kept_on_prune
+                .or_else(|| facts.settings.keep.then(|| "syncPolicy.syncOptions: Prune=false".into()))
+            {
+                Some(option) => ObjectState::Kept(option),
+                None => ObjectState::Extra(live.uid),
+            },
         },
     }
 }
@@ -315,7 +323,7 @@ impl Standing {
             version: version_of(&self.api_version).to_owned(),
             sync: self.state.sync(),
             health: health.map(|status| Health { status, message: String::new() }).or_else(|| self.health.clone()),
-            requires_pruning: matches!(self.state, ObjectState::Extra(_)),
+            requires_pruning: matches!(self.state, ObjectState::Extra(_) | ObjectState::Kept(_)),
             message,
         }
     }
@@ -345,6 +353,7 @@ impl ObjectState {
             Self::Refused(owner) => (None, format!("belongs to {owner}; `windlass app adopt` takes it over")),
             Self::Deleting => (None, "being deleted".into()),
             Self::Extra(_) => (None, "no longer in git".into()),
+            Self::Kept(option) => (None, format!("no longer in git; {option} keeps it")),
             Self::NotServed => (
                 Some(HealthStatus::Missing),
                 "the cluster does not serve this kind; install its CustomResourceDefinition".into(),

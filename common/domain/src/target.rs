@@ -47,6 +47,8 @@ pub struct TargetSettings {
     pub allow_empty: bool,
     /// The default namespace is created when it is missing.
     pub create_namespace: bool,
+    /// Objects that left git are never deleted (`Prune=false`).
+    pub keep: bool,
     /// The server's field validation is switched off (`Validate=false`).
     pub skip_validation: bool,
 }
@@ -131,6 +133,7 @@ impl TargetSettings {
             self_heal: automated.is_some_and(|a| a.self_heal),
             allow_empty: automated.is_some_and(|a| a.allow_empty),
             create_namespace: spec.has_option("CreateNamespace=true"),
+            keep: spec.has_option("Prune=false") || spec.has_option("Prune=confirm"),
             skip_validation: spec.has_option("Validate=false"),
         }
     }

@@ -1,5 +1,6 @@
 //! Fixtures are whole objects as an apiserver returns them: `testdata/health/<kind>/<status>[-<case>].json`.
 
+mod custom;
 mod kinds;
 
 use serde_json::{Value, json};

@@ -113,6 +113,7 @@ pub fn plan_removal(inventory: &Inventory, live: &LiveState, owner: &Owner, casc
             Observed::Unknown(why) => plan.skipped.push((key.clone(), why)),
             Observed::Present(object) => match owner.claim(key, &object) {
                 Claim::Refused(_) => forget(&mut plan, "somebody else's by now"),
+                Claim::Ours if object.kept_on_delete.is_some() => forget(&mut plan, "it asks to be kept"),
                 Claim::Ours => {
                     let verb = Verb::Delete { uid: object.uid, propagation: cascade };
                     plan.push(delete_group(key), verb, key, &owned.api_version, "the application is being removed");

@@ -243,3 +243,29 @@ fn a_removal_takes_what_is_ours_and_waits_for_what_is_not_known() {
     let plan = removal(crate::application::Cascade::Orphan);
     assert!(plan.actions.iter().all(|a| a.verb == Verb::Forget) && plan.actions.len() == 3);
 }
+
+#[test]
+fn what_asks_to_be_kept_is_kept() {
+    let mut world = World::settled();
+    world.own("ConfigMap", "old", "old");
+    let kept = |prune: Option<&str>, delete: Option<&str>| {
+        Observed::Present(LiveObject {
+            uid: "uid".into(),
+            kept_on_prune: prune.map(Into::into),
+            kept_on_delete: delete.map(Into::into),
+            ..LiveObject::default()
+        })
+    };
+    world.live.set(key("ConfigMap", "old"), kept(Some("Prune=false"), None));
+    assert!(world.verbs(ALL).is_empty());
+    assert_eq!(assess(&world.facts()).sync(), SyncStatus::OutOfSync);
+    world.live.set(key("ConfigMap", "old"), kept(None, None));
+    world.settings.keep = true;
+    assert!(world.verbs(ALL).is_empty(), "the application asks for all of them");
+    world.settings.keep = false;
+    world.live.set(key("ConfigMap", "old"), kept(None, Some("Delete=false")));
+    assert_eq!(world.verbs(ALL), ["delete old"], "leaving git is not deleting the application");
+    let plan = plan_removal(&world.inventory, &world.live, &world.owner, crate::application::Cascade::Foreground);
+    let of_old = plan.actions.iter().find(|a| a.key.name == "old").map(|a| a.verb.clone());
+    assert_eq!(of_old, Some(Verb::Forget));
+}

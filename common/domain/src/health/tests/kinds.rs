@@ -128,6 +128,19 @@ pub(super) const CASES: &[(&str, &str)] = &[
         "crd/degraded-schema",
         "Schema violations found: spec.validation.openAPIV3Schema.type: Required value: must not be empty at the root",
     ),
+    ("workflow/progressing", ""),
+    ("workflow/healthy", ""),
+    ("workflow/degraded", "child 'main' failed"),
+    ("workflow/progressing-new", ""),
+    ("workflow/degraded-error", "pod deleted"),
+    ("workflow/unknown", "status.phase is \"Odd\""),
+    ("rollout/healthy", ""),
+    ("rollout/suspended", "CanaryPauseStep"),
+    ("rollout/progressing", "more replicas need to be updated"),
+    ("rollout/progressing-unobserved", "Waiting for rollout spec update to be observed"),
+    ("rollout/progressing-new", "Waiting for rollout spec update to be observed"),
+    ("rollout/degraded", "ProgressDeadlineExceeded: ReplicaSet \"web-7d\" has timed out progressing."),
+    ("rollout/unknown", "status.phase is \"Odd\""),
 ];
 
 #[test]
@@ -140,7 +153,7 @@ fn each_fixture_is_judged() {
 
 #[test]
 fn every_fixture_is_in_the_table() {
-    let listed: BTreeSet<String> = CASES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let listed: BTreeSet<String> = CASES.iter().chain(custom::CASES).map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(listed, fixtures());
 }
 
