@@ -217,19 +217,26 @@ impl Engine {
         for digest in asked {
             self.contents.fetching.remove(digest);
         }
-        match result {
+        let failed = match result {
             Ok(contents) => {
+                let lacking = contents.len() < asked.len();
                 for (digest, bytes) in contents {
                     self.contents.stage(digest, bytes);
                 }
+                lacking.then(|| "the hub does not have some of them (any more)".to_owned())
             }
-            Err(error) => {
-                warn!(error, count = asked.len(), "contents could not be fetched; it is tried again");
-                let again = self.parts.clock.now() + std::time::Duration::from_secs(2);
-                for target in self.targets.values_mut().filter(|t| t.fetch_at.is_some()) {
-                    target.fetch_at = Some(again);
-                    target.wake(again);
-                }
+            Err(error) => Some(error),
+        };
+        let now = self.parts.clock.now();
+        if let Some(error) = &failed {
+            warn!(error, count = asked.len(), "contents could not be fetched; it is tried again");
+        }
+        for target in self.targets.values_mut().filter(|t| t.fetch_at.is_some()) {
+            target.fetches_failed = if failed.is_some() { target.fetches_failed.saturating_add(1) } else { 0 };
+            if failed.is_some() {
+                let again = now + std::time::Duration::from_secs(2 << target.fetches_failed.min(5));
+                target.fetch_at = Some(again);
+                target.wake(again);
             }
         }
         self.wake_waiting();
@@ -245,7 +252,12 @@ impl Engine {
         if discovery != self.parts.discovery {
             self.parts.discovery = discovery.clone();
             self.ensure_watches();
-            self.dirty.extend(self.targets.keys());
+            let all: Vec<Uuid> = self.targets.keys().copied().collect();
+            for application in all {
+                // A kind that is served only now says whether its objects live in a namespace.
+                self.update_interest(application);
+                self.dirty.insert(application);
+            }
             self.tell(link::Input::Discovered(discovery)).await;
         }
     }
@@ -310,7 +322,11 @@ impl Engine {
             let served = self.parts.discovery.find(&entry.api_version, &entry.key.kind);
             entry.key.clone().in_namespace(&namespace, served.is_none_or(|r| r.namespaced))
         });
-        let keys = named.chain(target.inventory.entries.keys().cloned()).collect();
+        let keys: BTreeSet<_> = named.chain(target.inventory.entries.keys().cloned()).collect();
+        if let Some(target) = self.targets.get_mut(&application) {
+            // The answer to a question that nobody asks any more finds nobody.
+            target.looking.retain(|key| keys.contains(key));
+        }
         self.watched.interest(application, keys);
     }
 }

@@ -27,6 +27,8 @@ const FETCH_MOST: usize = 512;
 /// More heals than this in [`HEAL_WINDOW`] are a fight: they slow down.
 const HEALS_FREE: usize = 3;
 const HEAL_WINDOW: Duration = Duration::from_secs(300);
+/// How often an object is looked at that git names, that we did not apply and that no watch covers.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How long an operation waits until every object was seen.
 const KNOWLEDGE_LIMIT: Duration = Duration::from_secs(30);
 /// An automated operation's time; a person's has its own deadline.
@@ -62,6 +64,7 @@ impl Engine {
         self.take_up_bundle(application, &spec);
         let Some(assessment) = self.assess_and_forget(application).await else { return };
         self.ask(application, &assessment.needs);
+        self.look_at_unwatched(application, &assessment);
         let Some(target) = self.targets.get(&application) else { return };
         if target.running.is_some() || target.frozen {
             return self.terminate_if_asked(application, &spec).await;
@@ -75,8 +78,7 @@ impl Engine {
         if let Some(request) = asked {
             return self.start_manual(application, request, now).await;
         }
-        let known = assessment.needs.is_empty() && target.looking.is_empty();
-        if known && target.desired.as_ref().is_some_and(|d| d.settings.automated) {
+        if target.desired.as_ref().is_some_and(|d| d.settings.automated) {
             self.start_automated(application, &assessment, now).await;
         }
     }
@@ -117,7 +119,7 @@ impl Engine {
 
     fn fetch_missing(&mut self, application: Uuid, digests: Vec<Digest>) {
         let now = self.parts.clock.now();
-        let Some(target) = self.targets.get_mut(&application) else { return };
+        let Some(target) = self.targets.get_mut(&application).filter(|target| !target.frozen) else { return };
         let at = *target.fetch_at.get_or_insert(now + FETCH_DELAY);
         if now < at {
             return target.wake(at);
@@ -234,6 +236,8 @@ impl Engine {
     fn ask(&mut self, application: Uuid, needs: &[Need]) {
         let Some(target) = self.targets.get_mut(&application) else { return };
         let owner = target.owner(&self.parts.installation);
+        // An automated target is about to apply; anybody else's health is shown until then.
+        let whole = target.desired.as_ref().is_some_and(|d| !d.settings.automated);
         for need in needs {
             match need {
                 Need::Look { key, api_version } => {
@@ -242,7 +246,7 @@ impl Engine {
                     let resource =
                         discovery.find(api_version, &key.kind).or_else(|| discovery.find_kind(&key.group, &key.kind));
                     if let Some(resource) = resource.filter(|_| target.looking.insert(key.clone())) {
-                        self.parts.executor.look(resource.clone(), key.clone(), false);
+                        self.parts.executor.look(resource.clone(), key.clone(), whole);
                     }
                 }
                 Need::DryRun { key, digest, uid } => {
@@ -255,6 +259,35 @@ impl Engine {
                         self.parts.executor.dry_run(resource.clone(), key.clone(), object, *digest, uid.clone());
                     }
                 }
+            }
+        }
+    }
+
+    /// Objects that do not carry our label are not watched: while git names them and nothing was applied, they are looked at now and then.
+    fn look_at_unwatched(&mut self, application: Uuid, assessment: &Assessment) {
+        let now = self.parts.clock.now();
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        let unwatched = assessment.objects.iter().filter(|(key, standing)| {
+            standing.digest.is_some()
+                && target.inventory.applied_uid(key).is_none()
+                && standing.state != ObjectState::NotServed
+        });
+        let unwatched: Vec<(ResourceKey, String)> =
+            unwatched.map(|(k, s)| (k.clone(), s.api_version.clone())).collect();
+        if unwatched.is_empty() {
+            target.look_at = None;
+            return;
+        }
+        let due = *target.look_at.get_or_insert(now + LOOK_EVERY);
+        if now < due {
+            return target.wake(due);
+        }
+        target.look_at = Some(now + LOOK_EVERY);
+        target.wake(now + LOOK_EVERY);
+        for (key, api_version) in unwatched {
+            let resource = self.parts.discovery.find(&api_version, &key.kind);
+            if let Some(resource) = resource.filter(|_| target.looking.insert(key.clone())) {
+                self.parts.executor.look(resource.clone(), key, true);
             }
         }
     }
@@ -304,13 +337,9 @@ impl Engine {
             return;
         };
         let intent = Intent { prune: request.prune, heal_only: false };
-        let Some((assessment, plan)) = self.with_facts(application, Some(&to), |facts| plan(facts, intent)) else {
+        let Some((_, plan)) = self.with_facts(application, Some(&to), |facts| plan(facts, intent)) else {
             return;
         };
-        if assessment.needs.iter().any(|need| matches!(need, Need::Look { .. })) {
-            // Nothing is written to what was never looked at; the answers come back here.
-            return self.ask(application, &assessment.needs);
-        }
         let begin = Begin { id: request.id, by: request.by, manual: true, deadline: request.deadline, to: Some(to) };
         self.start(application, begin, plan).await;
     }
@@ -490,11 +519,17 @@ impl Engine {
         let now = self.parts.clock.now();
         let Some(target) = self.targets.get(&application) else { return };
         let TargetRow::Removing(removing) = target.row.clone() else { return };
-        if target.inventory.entries.is_empty() || target.retry_at.is_some_and(|at| now < at) {
+        if target.inventory.entries.is_empty() {
+            return;
+        }
+        if let Some(at) = target.retry_at.filter(|at| now < *at) {
+            if let Some(target) = self.targets.get_mut(&application) {
+                target.wake(at);
+            }
             return;
         }
         let owner = target.owner(&self.parts.installation);
-        let mut plan = plan_removal(&target.inventory, &live, &owner, removing.cascade);
+        let mut plan = plan_removal(&target.inventory, &live, &owner, &self.parts.discovery, removing.cascade);
         let api_version = |key: &ResourceKey| target.inventory.entries.get(key).map(|entry| entry.api_version.clone());
         let unknown = plan
             .skipped

@@ -1,5 +1,7 @@
 //! What the cluster's answers and events change.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tracing::warn;
 use uuid::Uuid;
@@ -15,6 +17,9 @@ use super::engine::{Engine, MAX_DRY_RUNS};
 use super::execute::ASK_AGAIN;
 use super::input::{Done, Found};
 use crate::observe::{self, slim};
+
+/// How often an object is looked at whose deletion takes its time.
+const DELETING_AGAIN: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// An event of a watch.
@@ -46,13 +51,15 @@ impl Engine {
         }
     }
 
-    /// Compares an object with its baseline and keeps the slim form. An event older than the baseline says nothing new.
+    /// Compares an object with its baseline and keeps the slim form. What is older than the baseline, or read in another version than it was applied in,
+    /// says nothing: the watch in that version says it.
     fn compare(&mut self, key: &ResourceKey, object: &Value) {
         let mut live = slim::live_object(object, None);
         if let Some((owner, entry)) = self.owned(key)
             && let Some(baseline) = &entry.baseline
         {
-            if baseline.is_newer_than(object) {
+            let version = object.get("apiVersion").and_then(Value::as_str);
+            if version != Some(baseline.api_version()) || baseline.is_newer_than(object) {
                 return;
             }
             live.drift = slim::drift(object, baseline, None);
@@ -61,7 +68,18 @@ impl Engine {
                 live.drift = slim::drift(object, baseline, self.sent(owner, key, entry.digest).as_ref());
             }
         }
+        if self.watched.has_changed(key, &live) {
+            // What a dry run said of the object as it was is no answer for the object as it is.
+            self.dry_runs.retain(|(_, uid), _| *uid != live.uid);
+        }
         self.know(key.clone(), Observed::Present(live));
+    }
+
+    /// The version in which an object is managed; where nothing was applied, any that is served.
+    fn resource_of(&self, key: &ResourceKey) -> Option<ApiResource> {
+        let version = self.owned(key).map(|(_, entry)| entry.api_version);
+        let managed = version.and_then(|version| self.parts.discovery.find(&version, &key.kind));
+        managed.or_else(|| self.parts.discovery.find_kind(&key.group, &key.kind)).cloned()
     }
 
     /// Who owns an object, and what the inventory has of it.
@@ -89,17 +107,17 @@ impl Engine {
         }
         if owned {
             let whole = self.owned(&key).is_some();
+            let resource = self.resource_of(&key).unwrap_or_else(|| resource.clone());
             self.watched.set(key.clone(), Observed::Unknown(why.to_owned()));
-            self.parts.executor.look(resource.clone(), key, whole);
+            self.dirty.extend(interested);
+            self.parts.executor.look(resource, key, whole);
         }
     }
 
     /// The answer to a look.
     pub(super) fn looked(&mut self, key: ResourceKey, found: Found) {
-        for uid in self.watched.interested_in(&key) {
-            if let Some(target) = self.targets.get_mut(&uid) {
-                target.looking.remove(&key);
-            }
+        for target in self.targets.values_mut() {
+            target.looking.remove(&key);
         }
         match found {
             Found::Object(object) => {
@@ -108,28 +126,36 @@ impl Engine {
                 }
             }
             Found::Observed(observed) => {
-                if matches!(observed, Observed::Unknown(_)) {
-                    let again = self.parts.clock.now() + ASK_AGAIN;
-                    for uid in self.watched.interested_in(&key) {
-                        if let Some(target) = self.targets.get_mut(&uid) {
-                            target.looking.insert(key.clone());
-                            target.wake(again);
-                        }
-                    }
-                    self.look_again(key.clone());
+                let wait = match &observed {
+                    Observed::Unknown(_) => Some(ASK_AGAIN),
+                    // Without our label no watch tells when it is gone.
+                    Observed::Present(object) if object.deleting => Some(DELETING_AGAIN),
+                    Observed::Present(_) | Observed::Absent => None,
+                };
+                if let Some(wait) = wait {
+                    self.look_again(&key, wait);
                 }
                 self.know(key, observed);
             }
         }
     }
 
-    /// Asks the same again a little later.
-    fn look_again(&self, key: ResourceKey) {
-        let whole = self.owned(&key).is_some();
-        let Some(resource) = self.parts.discovery.find_kind(&key.group, &key.kind).cloned() else { return };
-        let (executor, clock) = (self.parts.executor.clone(), self.parts.clock.clone());
+    /// Asks the same again a little later, for as long as somebody is interested and the kind is served.
+    fn look_again(&mut self, key: &ResourceKey, wait: Duration) {
+        let whole = self.owned(key).is_some();
+        let Some(resource) = self.resource_of(key) else { return };
+        let interested = self.watched.interested_in(key);
+        if interested.is_empty() {
+            return;
+        }
+        for uid in interested {
+            if let Some(target) = self.targets.get_mut(&uid) {
+                target.looking.insert(key.clone());
+            }
+        }
+        let (executor, clock, key) = (self.parts.executor.clone(), self.parts.clock.clone(), key.clone());
         tokio::spawn(async move {
-            clock.sleep(ASK_AGAIN).await;
+            clock.sleep(wait).await;
             executor.look(resource, key, whole);
         });
     }
@@ -168,7 +194,13 @@ impl Engine {
                 self.applied(application, &planned.key, &planned.api_version, &sent, &response, digest)
             }
             Ok(Done::Ensured) => Ok("namespace exists".to_owned()),
-            Ok(Done::Deleted) => Ok("pruned".to_owned()),
+            Ok(Done::Deleted) => {
+                // Accepted is not gone: only a proof of absence shrinks the inventory.
+                if let Some(resource) = self.resource_of(&planned.key) {
+                    self.suspect(&resource, planned.key.clone(), "its deletion was asked for");
+                }
+                Ok("pruned".to_owned())
+            }
             Ok(Done::Forgotten) => {
                 if let Some(target) = self.targets.get_mut(&application) {
                     target.inventory.entries.remove(&planned.key);

@@ -117,8 +117,19 @@ fn conditions(target: &Target, assessment: Option<&Assessment>, now: Timestamp) 
         .operation
         .as_ref()
         .filter(|op| matches!(op.phase, OperationPhase::Failed | OperationPhase::Error));
+    let removing = matches!(target.row, TargetRow::Removing(_));
     if let Some(operation) = failed.filter(|_| target.running.is_none()) {
-        found.push((ConditionKind::SyncError, operation.message.clone()));
+        let kind = if removing { ConditionKind::DeletionError } else { ConditionKind::SyncError };
+        found.push((kind, operation.message.clone()));
+    }
+    if let Some(key) =
+        target.inventory.entries.keys().next().filter(|_| removing && target.running.is_none() && found.is_empty())
+    {
+        let count = target.inventory.entries.len();
+        let message = format!(
+            "waits until {count} objects are gone, {key} among them; a finalizer or a missing answer may hold them up"
+        );
+        found.push((ConditionKind::DeletionError, message));
     }
     if let Some(assessment) = assessment {
         let refused: Vec<String> =

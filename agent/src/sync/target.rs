@@ -41,6 +41,10 @@ pub struct Target {
     pub unknown_since: Option<Timestamp>,
     /// When missing contents are asked for: a moment after their row, because they often follow it unasked.
     pub fetch_at: Option<Timestamp>,
+    /// How often in a row the hub did not have what it named.
+    pub fetches_failed: u32,
+    /// When unwatched objects are looked at again.
+    pub look_at: Option<Timestamp>,
     /// When it must be evaluated again.
     pub wake_at: Option<Timestamp>,
     /// When the current automated bundle may be tried again.
@@ -114,6 +118,8 @@ impl Target {
             looking: BTreeSet::new(),
             unknown_since: None,
             fetch_at: None,
+            fetches_failed: 0,
+            look_at: None,
             wake_at: None,
             retry_at: None,
             heals: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use uuid::Uuid;
-use windlass_domain::live::{LiveState, Observed};
+use windlass_domain::live::{Drift, LiveObject, LiveState, Observed};
 use windlass_domain::manifest::{GroupKind, ResourceKey};
 
 /// Live objects of interest.
@@ -63,6 +63,17 @@ impl Watched {
     pub fn set(&mut self, key: ResourceKey, observed: Observed) {
         if self.interested.contains_key(&key) {
             self.objects.insert(key, observed);
+        }
+    }
+
+    /// Whether an object is another than the one that is known, in what matters for a comparison.
+    pub fn has_changed(&self, key: &ResourceKey, live: &LiveObject) -> bool {
+        match self.objects.get(key) {
+            Some(Observed::Present(before)) if before.drift == Drift::NoBaseline && live.drift == Drift::NoBaseline => {
+                before.resource_version != live.resource_version
+            }
+            Some(Observed::Present(before)) => before.drift != live.drift,
+            _ => true,
         }
     }
 

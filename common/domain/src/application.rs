@@ -122,8 +122,11 @@ pub struct ApplicationSource {
     pub repo_url: String,
     /// Directory inside the repository; the root when empty.
     pub path: String,
-    /// Branch, tag, commit or full ref; `HEAD` when empty.
+    /// Branch, tag, commit, full ref, or a version constraint on tags (`~1.2`, `>=1.2 <2`); `HEAD` when empty.
     pub target_revision: String,
+    /// For a version constraint: only tags that begin so count, and the version is what follows it. Nothing else heeds it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tag_prefix: String,
     /// Name of a Helm chart in a chart repository.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub chart: String,

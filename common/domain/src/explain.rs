@@ -183,11 +183,11 @@ pub fn why(facts: &ApplicationFacts<'_>, target: Option<&TargetFacts<'_>>) -> Ex
 
 /// Why an application has no target on a cluster. `cluster` is `None` when there is none of that name, or none that the asker may see.
 pub fn why_not_on(facts: &ApplicationFacts<'_>, name: &str, cluster: Option<&Cluster>) -> Explanation {
+    let destination = &facts.application.spec.destination;
     let matches = |cluster: &Cluster| {
-        destination::targets(&facts.application.spec.destination, facts.clusters)
-            .is_ok_and(|targets| targets.contains(&cluster.uid))
+        destination::targets(destination, facts.clusters).is_ok_and(|targets| targets.contains(&cluster.uid))
     };
-    if cluster.is_some_and(matches) || facts.application.deletion.is_some() {
+    if cluster.is_some_and(matches) || destination.name == name || facts.application.deletion.is_some() {
         // It is to be a target, and is not (any more): the application says why.
         return why(facts, None);
     }

@@ -43,6 +43,11 @@ pub struct NotAnInventory(String);
 // === impl Inventory ===
 
 impl Inventory {
+    /// Uid of the object that our last apply answered with; `None` for one that was never applied.
+    pub fn applied_uid(&self, key: &ResourceKey) -> Option<&str> {
+        self.entries.get(key)?.baseline.as_ref().map(Baseline::uid)
+    }
+
     /// The durable form.
     pub fn to_bytes(&self) -> Vec<u8> {
         let entries = self.entries.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();

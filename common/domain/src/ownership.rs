@@ -65,6 +65,16 @@ impl Owner {
         }
     }
 
+    /// Whether a live object is ours to delete: it carries our installation and application, or it is the very object that we applied. That it may be taken
+    /// ([`claim`](Self::claim)) is not enough: an object that was named and never applied is not ours.
+    pub fn owns(&self, key: &ResourceKey, live: &LiveObject, applied_uid: Option<&str>) -> bool {
+        let ours = live.installation_id.as_deref() == Some(self.installation.as_str());
+        let named = live.tracking_id.as_deref().is_some_and(|id| {
+            refers_to(id, key) && id.split(':').next() == Some(self.application.tracking_name().as_str())
+        });
+        self.claim(key, live) == Claim::Ours && ((ours && named) || applied_uid == Some(live.uid.as_str()))
+    }
+
     /// The object as it is applied: namespace, tracking-id, installation-id and label added to the target-neutral manifest.
     pub fn decorate(&self, manifest: &Manifest, key: &ResourceKey) -> Value {
         let mut object = manifest.value.clone();
@@ -138,6 +148,22 @@ mod tests {
                 Some(want) => assert!(matches!(&claim, Claim::Refused(who) if who.contains(want)), "{claim:?}"),
             }
         }
+    }
+
+    #[test]
+    fn only_what_carries_our_marks_or_was_applied_is_ours_to_delete() {
+        let live = |tracking: Option<&str>| LiveObject {
+            uid: "u".into(),
+            tracking_id: tracking.map(Into::into),
+            installation_id: tracking.map(|_| "here".into()),
+            ..LiveObject::default()
+        };
+        let ours = live(Some("web:apps/Deployment:shop/web"));
+        assert!(owner().owns(&key("shop"), &ours, None));
+        assert!(!owner().owns(&key("shop"), &live(None), None), "named, never applied");
+        assert!(owner().owns(&key("shop"), &live(None), Some("u")), "applied, and its marks were removed");
+        assert!(!owner().owns(&key("shop"), &live(None), Some("made again by somebody")));
+        assert!(!owner().owns(&key("shop"), &live(Some("api:apps/Deployment:shop/web")), Some("u")), "taken over");
     }
 
     #[test]

@@ -51,6 +51,14 @@ pub enum RenderError {
     /// A feature that this version does not have.
     #[error("{0}")]
     Unsupported(String),
+    /// A field of the source cannot be read.
+    #[error("{field}: {problem}")]
+    Field {
+        /// The field's path in the application.
+        field: &'static str,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
     /// The tree has no answer.
     #[error(transparent)]
     Source(#[from] SourceError),

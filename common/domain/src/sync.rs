@@ -259,18 +259,13 @@ fn unwanted(facts: &Facts<'_>, key: &ResourceKey, api_version: &str, needs: &mut
             needs.push(Need::Look { key: key.clone(), api_version: api_version.to_owned() });
             ObjectState::Unknown(why)
         }
-        Observed::Present(live) => match facts.owner.claim(key, &live) {
-            // It was taken over by somebody: it is theirs to delete.
-            Claim::Refused(_) => ObjectState::Gone,
-            Claim::Ours if live.deleting => ObjectState::Deleting,
-            Claim::Ours => match live
-                .kept_on_prune
-                .or_else(|| facts.settings.keep.then(|| "syncPolicy.syncOptions: Prune=false".into()))
-            {
-                Some(option) => ObjectState::Kept(option),
-                None => ObjectState::Extra(live.uid),
-            },
-        },
+        // It was never applied, or somebody took it over or made it again: it is theirs.
+        Observed::Present(live) if !facts.owner.owns(key, &live, facts.inventory.applied_uid(key)) => ObjectState::Gone,
+        Observed::Present(live) if live.deleting => ObjectState::Deleting,
+        Observed::Present(live) => {
+            let by_application = || facts.settings.keep.then(|| "syncPolicy.syncOptions: Prune=false".to_owned());
+            live.kept_on_prune.or_else(by_application).map_or(ObjectState::Extra(live.uid), ObjectState::Kept)
+        }
     }
 }
 

@@ -532,6 +532,7 @@ fn a_cluster_that_is_no_target_is_told_from_one_that_waits() {
     assert_eq!(explanation.sentence, "it does not go to cluster \"us-east\": its destination is cluster \"eu-1\"");
     assert_eq!(why_not_on(&case.facts(), "nope", None).verdict, Verdict::NotATarget);
     assert_eq!(why_not_on(&case.facts(), "eu-1", Some(&cluster("eu-1"))).verdict, Verdict::NotCompiled);
+    assert_eq!(why_not_on(&case.facts(), "eu-1", None).verdict, Verdict::NotCompiled, "it is named, seen or not");
     bad_source(&mut case);
     assert_eq!(why_not_on(&case.facts(), "eu-1", Some(&cluster("eu-1"))).verdict, Verdict::SourceFailed);
 }

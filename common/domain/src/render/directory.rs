@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use windlass_query::Glob;
 
 use super::{Limits, RenderError, Rendered};
 use crate::application::DirectoryOptions;
@@ -13,10 +14,17 @@ use crate::source::{Entry, EntryKind, SourceTree, TreePath};
 /// A file with this anywhere in it is not read as manifests (Argo CD).
 const SKIP_MARK: &str = "+argocd:skip-file-rendering";
 
+/// Which files are read, by their path below the source's. As in Argo CD, `exclude` is asked first, and without a separator: `*` crosses `/`.
+struct Selection {
+    recurse: bool,
+    include: Option<Glob>,
+    exclude: Option<Glob>,
+}
+
 struct Reader<'a> {
     tree: &'a dyn SourceTree,
     limits: &'a Limits,
-    recurse: bool,
+    selection: Selection,
     files: usize,
     bytes: u64,
     objects: BTreeMap<ResourceKey, Manifest>,
@@ -31,22 +39,20 @@ pub(super) fn render(
     options: &DirectoryOptions,
     limits: &Limits,
 ) -> Result<Rendered, RenderError> {
-    for (given, name) in [(!options.include.is_empty(), "include"), (!options.exclude.is_empty(), "exclude")] {
-        if given {
-            return Err(RenderError::Unsupported(format!("spec.source.directory.{name} is not supported yet")));
-        }
-    }
     let mut reader = Reader {
         tree,
         limits,
-        recurse: options.recurse,
+        selection: Selection::parse(options)?,
         files: 0,
         bytes: 0,
         objects: BTreeMap::new(),
         warnings: vec![],
         repeated: vec![],
     };
-    reader.directory(path, 0)?;
+    reader.directory(path, "", 0)?;
+    if reader.files == 0 && !options.include.is_empty() {
+        reader.warnings.push(format!("spec.source.directory.include {:?} takes no file below {path}", options.include));
+    }
     Ok(Rendered {
         manifests: reader.objects.into_values().collect(),
         complete: true,
@@ -56,19 +62,51 @@ pub(super) fn render(
     })
 }
 
+// === impl Selection ===
+
+impl Selection {
+    fn parse(options: &DirectoryOptions) -> Result<Self, RenderError> {
+        Ok(Self {
+            recurse: options.recurse,
+            include: glob("spec.source.directory.include", &options.include)?,
+            exclude: glob("spec.source.directory.exclude", &options.exclude)?,
+        })
+    }
+
+    fn takes(&self, below: &str) -> bool {
+        !self.exclude.as_ref().is_some_and(|glob| glob.is_match(below))
+            && self.include.as_ref().is_none_or(|glob| glob.is_match(below))
+    }
+}
+
+/// Argo CD passes over a glob that it cannot read, and so takes too much or nothing at all; here it is an error.
+fn glob(field: &'static str, pattern: &str) -> Result<Option<Glob>, RenderError> {
+    if pattern.is_empty() {
+        return Ok(None);
+    }
+    match Glob::gobwas(pattern, None) {
+        Ok(glob) => Ok(Some(glob)),
+        Err(error) => Err(RenderError::Field { field, problem: error.to_string() }),
+    }
+}
+
 // === impl Reader ===
 
 impl Reader<'_> {
-    fn directory(&mut self, path: &TreePath, depth: usize) -> Result<(), RenderError> {
+    /// `below` is the path from the source's directory, with a `/` behind; empty for that directory itself.
+    fn directory(&mut self, path: &TreePath, below: &str, depth: usize) -> Result<(), RenderError> {
         if depth > self.limits.depth {
             return Err(limit(format!("directory depth at {path}"), self.limits.depth as u64));
         }
         for entry in self.tree.list(path)? {
             let at = path.join(&entry.name);
+            let below = format!("{below}{}", entry.name);
             match entry.kind {
-                EntryKind::File => self.file(&at, &entry)?,
-                EntryKind::Directory if self.recurse => self.directory(&at, depth + 1)?,
-                EntryKind::Symlink if is_manifest_name(&entry.name) => {
+                EntryKind::File => self.file(&at, &below, &entry)?,
+                EntryKind::Directory if self.selection.recurse => {
+                    self.directory(&at, &format!("{below}/"), depth + 1)?;
+                }
+                EntryKind::Symlink if is_manifest_name(&entry.name) && self.selection.takes(&below) => {
                     let problem = "is a symbolic link; links are not followed: put the file itself here";
                     return Err(RenderError::Unsupported(format!("{at} {problem}")));
                 }
@@ -78,18 +116,19 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn file(&mut self, at: &TreePath, entry: &Entry) -> Result<(), RenderError> {
+    fn file(&mut self, at: &TreePath, below: &str, entry: &Entry) -> Result<(), RenderError> {
         let name = entry.name.as_str();
-        if name.ends_with(".jsonnet") {
-            return Err(RenderError::Unsupported(format!("{at}: Jsonnet is not supported yet")));
-        }
         if name.starts_with(".argocd-source") {
             return Err(RenderError::Unsupported(format!(
                 "{at}: in-repository source overrides are not supported yet"
             )));
         }
-        if !is_manifest_name(name) {
+        let jsonnet = name.ends_with(".jsonnet");
+        if !(jsonnet || is_manifest_name(name)) || !self.selection.takes(below) {
             return Ok(());
+        }
+        if jsonnet {
+            return Err(RenderError::Unsupported(format!("{at}: Jsonnet is not supported yet")));
         }
         self.files += 1;
         self.bytes += entry.size;

@@ -41,6 +41,7 @@ impl SourceTree for Files {
 
     fn read(&self, file: &TreePath, _limit: u64) -> Result<Vec<u8>, SourceError> {
         let content = self.files.get(file.as_str());
+        self.reads.borrow_mut().insert(file.clone(), content.map(|_| "blob".into()));
         content.map(|c| c.as_bytes().to_vec()).ok_or_else(|| SourceError::NotFound(file.as_str().into()))
     }
 
@@ -97,7 +98,6 @@ fn what_is_not_built_yet_is_an_error_that_names_it() {
         (&[("a.jsonnet", "{}")], json!({}), "Jsonnet"),
         (&[("a.yaml", A)], json!({"plugin": {}}), "plugin"),
         (&[("a.yaml", A)], json!({"chart": "x"}), "Helm"),
-        (&[("a.yaml", A)], json!({"directory": {"include": "*.yaml"}}), "include"),
         (&[("a.yaml", A)], json!({"helm": {}, "kustomize": {}}), "only one"),
         (&[("a.yaml", hook)], json!({}), "hooks"),
         (&[("a.yaml", A), ("b.yaml", waves)], json!({}), "several sync waves"),
@@ -117,6 +117,68 @@ fn what_is_not_built_yet_is_an_error_that_names_it() {
     let several = ApplicationSpec { sources: vec![Default::default(), Default::default()], ..Default::default() };
     let error = render(&Files::of(&[("a.yaml", A)]), &several, &Limits::default()).expect_err("refused");
     assert!(error.to_string().contains("2 entries"));
+}
+
+fn selected(directory: serde_json::Value) -> Vec<String> {
+    const B: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n";
+    const C: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
+    const D: &str = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "d"}}"#;
+    let files = [("app/a.yaml", A), ("app/env/b.yaml", B), ("app/env/eu/c.yml", C), ("app/env/eu/d.json", D)];
+    let rendered = run(&files, json!({"path": "app", "directory": directory})).expect("renders");
+    rendered.manifests.into_iter().map(|manifest| manifest.key.name).collect()
+}
+
+#[test]
+fn include_and_exclude_select_files_by_their_path_below_the_source() {
+    let none: [&str; 0] = [];
+    assert_eq!(selected(json!({"recurse": true})), ["a", "b", "c", "d"]);
+    assert_eq!(selected(json!({"recurse": true, "include": "*.yaml"})), ["a", "b"], "a star crosses directories");
+    assert_eq!(selected(json!({"recurse": true, "include": "{*.yml,*.json}"})), ["c", "d"]);
+    assert_eq!(selected(json!({"recurse": true, "include": "env/*"})), ["b", "c", "d"]);
+    assert_eq!(selected(json!({"recurse": true, "include": "env/?.yaml"})), ["b"]);
+    assert_eq!(selected(json!({"recurse": true, "include": "app/*"})), none, "the source's own path is no part of it");
+    assert_eq!(selected(json!({"recurse": true, "exclude": "env/eu/*"})), ["a", "b"]);
+    assert_eq!(selected(json!({"recurse": true, "exclude": "[!a]*"})), ["a"]);
+    assert_eq!(selected(json!({"recurse": true, "include": "env/*", "exclude": "*.json"})), ["b", "c"]);
+    assert_eq!(selected(json!({"recurse": true, "include": "*", "exclude": "*"})), none, "exclude goes first");
+    assert_eq!(selected(json!({"include": "*"})), ["a"], "include does not descend");
+}
+
+#[test]
+fn an_include_that_takes_nothing_is_told() {
+    let rendered =
+        run(&[("app/a.yaml", A)], json!({"path": "app", "directory": {"include": "*.yml"}})).expect("renders");
+    assert_eq!(rendered.warnings, [r#"spec.source.directory.include "*.yml" takes no file below app"#]);
+}
+
+#[test]
+fn what_is_excluded_cannot_fail() {
+    let files = [
+        ("a.yaml", A),
+        ("broken.yaml", "a: ["),
+        ("link.yaml", "-> a.yaml"),
+        ("x.jsonnet", "{}"),
+        ("latin1.yaml", "not read"),
+    ];
+    let rendered = run(&files, json!({"directory": {"exclude": "{broken,link,x,latin1}.*"}})).expect("renders");
+    assert_eq!(rendered.manifests.len(), 1);
+    assert!(!rendered.reads.contains_key(&TreePath::parse("broken.yaml").expect("a path")), "nor is it read");
+    let limits = Limits { files: 1, ..Limits::default() };
+    let only = spec(json!({"directory": {"include": "a.yaml"}}));
+    render(&Files::of(&files), &only, &limits).expect("what is left out does not count");
+}
+
+#[test]
+fn a_malformed_glob_is_an_error_that_names_the_field() {
+    for (field, directory) in
+        [("include", json!({"include": "[z-a].yaml"})), ("exclude", json!({"exclude": "[".to_owned()}))]
+    {
+        let error = run(&[("a.yaml", A)], json!({"directory": directory})).expect_err("malformed").to_string();
+        assert!(error.starts_with(&format!("spec.source.directory.{field}: the glob")), "{error}");
+    }
+    let long = "x".repeat(2000);
+    let error = run(&[("a.yaml", A)], json!({"directory": {"include": long}})).expect_err("too long").to_string();
+    assert!(error.ends_with("the glob has 2000 bytes; the limit is 1024"), "{error}");
 }
 
 #[test]

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::{Assessment, Facts, ObjectState, assess, order};
 use crate::application::Cascade;
 use crate::digest::Digest;
+use crate::discovery::Discovery;
 use crate::inventory::Inventory;
 use crate::live::{LiveState, Observed};
 use crate::manifest::ResourceKey;
-use crate::ownership::{Claim, Owner};
+use crate::ownership::Owner;
 use crate::status::Hold;
 
 /// What a sync is for.
@@ -102,23 +103,35 @@ pub fn plan(facts: &Facts<'_>, intent: Intent) -> (Assessment, SyncPlan) {
     (assessment, plan)
 }
 
-/// Plans a target's removal: everything that is ours goes, last kinds first; with [`Cascade::Orphan`] it is only forgotten.
-pub fn plan_removal(inventory: &Inventory, live: &LiveState, owner: &Owner, cascade: Cascade) -> SyncPlan {
+/// Plans a target's removal: everything that is ours goes, last kinds first; with [`Cascade::Orphan`] it is only forgotten. A kind that a complete discovery
+/// no longer has took its objects along.
+pub fn plan_removal(
+    inventory: &Inventory,
+    live: &LiveState,
+    owner: &Owner,
+    discovery: &Discovery,
+    cascade: Cascade,
+) -> SyncPlan {
     let mut plan = SyncPlan::default();
     for (key, owned) in &inventory.entries {
         let forget = |plan: &mut SyncPlan, why: &str| plan.push(LAST, Verb::Forget, key, &owned.api_version, why);
+        let is_served = discovery.find_kind(&key.group, &key.kind).is_some();
         match live.get(key) {
             _ if cascade == Cascade::Orphan => forget(&mut plan, "left in place"),
+            _ if !is_served && discovery.failed_groups.contains(&key.group) => {
+                plan.skipped.push((key.clone(), "the discovery of its API group fails".into()));
+            }
+            _ if !is_served => forget(&mut plan, "its kind is gone"),
             Observed::Absent => forget(&mut plan, "gone"),
             Observed::Unknown(why) => plan.skipped.push((key.clone(), why)),
-            Observed::Present(object) => match owner.claim(key, &object) {
-                Claim::Refused(_) => forget(&mut plan, "somebody else's by now"),
-                Claim::Ours if object.kept_on_delete.is_some() => forget(&mut plan, "it asks to be kept"),
-                Claim::Ours => {
-                    let verb = Verb::Delete { uid: object.uid, propagation: cascade };
-                    plan.push(delete_group(key), verb, key, &owned.api_version, "the application is being removed");
-                }
-            },
+            Observed::Present(object) if !owner.owns(key, &object, inventory.applied_uid(key)) => {
+                forget(&mut plan, "never applied, or somebody else's by now");
+            }
+            Observed::Present(object) if object.kept_on_delete.is_some() => forget(&mut plan, "it asks to be kept"),
+            Observed::Present(object) => {
+                let verb = Verb::Delete { uid: object.uid, propagation: cascade };
+                plan.push(delete_group(key), verb, key, &owned.api_version, "the application is being removed");
+            }
         }
     }
     plan.actions.sort_by(|a, b| (a.group, &a.key).cmp(&(b.group, &b.key)));

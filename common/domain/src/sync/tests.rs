@@ -28,8 +28,19 @@ fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
 }
 
-fn present(drift: Drift) -> Observed {
-    Observed::Present(LiveObject { uid: "uid".into(), drift, ..LiveObject::default() })
+/// One of our own.
+fn ours(kind: &str, name: &str) -> LiveObject {
+    let key = key(kind, name);
+    LiveObject {
+        uid: "uid".into(),
+        tracking_id: Some(format!("web:{}/{kind}:shop/{name}", key.group)),
+        installation_id: Some("here".into()),
+        ..LiveObject::default()
+    }
+}
+
+fn present(kind: &str, name: &str, drift: Drift) -> Observed {
+    Observed::Present(LiveObject { drift, ..ours(kind, name) })
 }
 
 impl World {
@@ -72,7 +83,7 @@ impl World {
         let mut world = Self::new();
         for (kind, name) in [("Deployment", "web"), ("ConfigMap", "settings")] {
             world.own(kind, name, name);
-            world.live.set(key(kind, name), present(Drift::None));
+            world.live.set(key(kind, name), present(kind, name, Drift::None));
         }
         world
     }
@@ -138,7 +149,9 @@ fn a_new_target_looks_first_then_applies_in_the_order_of_kinds() {
 #[test]
 fn drift_is_healed_and_a_commit_is_not_healing() {
     let mut world = World::settled();
-    world.live.set(key("Deployment", "web"), present(Drift::Drifted(vec!["spec.replicas".into()])));
+    world
+        .live
+        .set(key("Deployment", "web"), present("Deployment", "web", Drift::Drifted(vec!["spec.replicas".into()])));
     world.own("ConfigMap", "settings", "an older manifest");
     assert_eq!(world.verbs(Intent { prune: false, heal_only: true }), ["apply web"]);
     assert_eq!(world.verbs(ALL), ["apply settings", "apply web"]);
@@ -160,7 +173,7 @@ fn what_left_git_is_deleted_once_it_is_known_and_not_held() {
     let mut world = World::settled();
     world.own("ConfigMap", "old", "old");
     assert_eq!(assess(&world.facts()).needs.len(), 1, "never seen: looked at");
-    world.live.set(key("ConfigMap", "old"), present(Drift::None));
+    world.live.set(key("ConfigMap", "old"), present("ConfigMap", "old", Drift::None));
     assert_eq!(world.state("ConfigMap", "old"), ObjectState::Extra("uid".into()));
     assert_eq!(world.verbs(ALL), ["delete old"]);
     assert!(world.verbs(Intent { prune: false, ..ALL }).is_empty());
@@ -235,7 +248,7 @@ fn a_kind_that_is_not_served_is_missing_and_never_pruned() {
 fn a_removal_takes_what_is_ours_and_waits_for_what_is_not_known() {
     let mut world = World::settled();
     world.own("ConfigMap", "unseen", "x");
-    let removal = |cascade| plan_removal(&world.inventory, &world.live, &world.owner, cascade);
+    let removal = |cascade| plan_removal(&world.inventory, &world.live, &world.owner, &world.discovery, cascade);
     let plan = removal(crate::application::Cascade::Background);
     let names: Vec<&str> = plan.actions.iter().map(|a| a.key.name.as_str()).collect();
     assert_eq!(names, ["web", "settings"]);
@@ -250,10 +263,9 @@ fn what_asks_to_be_kept_is_kept() {
     world.own("ConfigMap", "old", "old");
     let kept = |prune: Option<&str>, delete: Option<&str>| {
         Observed::Present(LiveObject {
-            uid: "uid".into(),
             kept_on_prune: prune.map(Into::into),
             kept_on_delete: delete.map(Into::into),
-            ..LiveObject::default()
+            ..ours("ConfigMap", "old")
         })
     };
     world.live.set(key("ConfigMap", "old"), kept(Some("Prune=false"), None));
@@ -265,7 +277,54 @@ fn what_asks_to_be_kept_is_kept() {
     world.settings.keep = false;
     world.live.set(key("ConfigMap", "old"), kept(None, Some("Delete=false")));
     assert_eq!(world.verbs(ALL), ["delete old"], "leaving git is not deleting the application");
-    let plan = plan_removal(&world.inventory, &world.live, &world.owner, crate::application::Cascade::Foreground);
+    let plan = plan_removal(
+        &world.inventory,
+        &world.live,
+        &world.owner,
+        &world.discovery,
+        crate::application::Cascade::Foreground,
+    );
     let of_old = plan.actions.iter().find(|a| a.key.name == "old").map(|a| a.verb.clone());
     assert_eq!(of_old, Some(Verb::Forget));
+}
+
+#[test]
+fn what_was_named_and_never_applied_is_not_ours_to_delete() {
+    let mut world = World::settled();
+    world
+        .inventory
+        .entries
+        .insert(key("ConfigMap", "theirs"), InventoryEntry { api_version: "v1".into(), ..Default::default() });
+    let theirs = LiveObject { uid: "uid".into(), ..LiveObject::default() };
+    world.live.set(key("ConfigMap", "theirs"), Observed::Present(theirs));
+    assert_eq!(world.verbs(ALL), ["forget theirs"]);
+    let plan = plan_removal(
+        &world.inventory,
+        &world.live,
+        &world.owner,
+        &world.discovery,
+        crate::application::Cascade::Foreground,
+    );
+    let of_theirs = plan.actions.iter().find(|a| a.key.name == "theirs").map(|a| a.verb.clone());
+    assert_eq!(of_theirs, Some(Verb::Forget));
+}
+
+#[test]
+fn a_kind_that_is_gone_does_not_hold_up_a_removal_unless_its_discovery_failed() {
+    let mut world = World::settled();
+    let config_map = world.discovery.find_kind("", "ConfigMap").cloned().expect("served");
+    let verbs = |world: &World| {
+        let plan = plan_removal(
+            &world.inventory,
+            &world.live,
+            &world.owner,
+            &world.discovery,
+            crate::application::Cascade::Foreground,
+        );
+        (plan.actions.iter().filter(|a| a.verb == Verb::Forget).count(), plan.skipped.len())
+    };
+    world.discovery = Discovery::new(vec![config_map.clone()], vec![]);
+    assert_eq!(verbs(&world), (1, 0));
+    world.discovery = Discovery::new(vec![config_map], vec!["apps".into()]);
+    assert_eq!(verbs(&world), (0, 1));
 }
