@@ -156,12 +156,16 @@ fn seal_key(directory: &Path) -> Result<SealKey> {
     }
 }
 
+/// Whole or not at all: a crash leaves no half a key behind.
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let beside = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    std::fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 async fn pass_on(mut seen: mpsc::Receiver<crate::observe::Event>, inbox: mpsc::Sender<Input>) {

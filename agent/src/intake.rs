@@ -8,7 +8,7 @@ use parking_lot::Mutex as Cell;
 use tokio::sync::{Mutex, mpsc};
 use tracing::{info, warn};
 use windlass_domain::cluster::ClusterFacts;
-use windlass_domain::desired_state::{Delta, DesiredState, Position};
+use windlass_domain::desired_state::{Delta, DesiredState, Position, Refused};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
 use windlass_domain::target::TargetRow;
@@ -78,7 +78,13 @@ impl Intake {
 
     async fn take_delta(&self, delta: Delta) -> Result<(), String> {
         let mut held = self.held.lock().await;
-        let next = held.state.advanced(held.position.as_ref(), &delta).map_err(|e| e.to_string())?;
+        let next = held.state.advanced(held.position.as_ref(), &delta).map_err(|refused| {
+            if refused == Refused::Digest && !delta.full {
+                // What is held is not what the hub thinks: only the whole list mends that, so the next Hello asks for it.
+                self.stated.lock().position = None;
+            }
+            refused.to_string()
+        })?;
         let mut writes: Vec<(String, Option<Bytes>)> = Vec::new();
         for row in &delta.rows {
             let bytes = serde_json::to_vec(row).map_err(|e| e.to_string())?;

@@ -14,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use windlass_domain::exchange::agent::{COMPARE_EVERY_SECONDS, Event, State};
 use windlass_domain::exchange::{Hello, HubMessage, PROTOCOL_VERSION};
+use windlass_domain::time::Timestamp;
 use windlass_proto::frame::MAX_GRPC_MESSAGE_BYTES;
 use windlass_proto::v1::Frame;
 use windlass_proto::v1::agent_client::AgentClient;
@@ -27,8 +28,10 @@ use super::{Connection, Desired, Ended, Link, Memory};
 const WELCOME_LIMIT: Duration = Duration::from_secs(30);
 /// Time to the next comparison while a watch is not live: at a start it is a matter of moments.
 const COMPARE_SOON: Duration = Duration::from_secs(1);
-/// How many comparisons may be unanswered: then the hub is there and does nothing.
-const MAX_UNANSWERED: u32 = 3;
+/// How long a comparison may be unanswered: then the hub is there and does nothing. A hub whose store is away answers late, and its sessions stay.
+const ANSWER_LIMIT: Duration = Duration::from_secs(180);
+/// How often it is looked whether an answer is overdue.
+const ANSWER_CHECK: Duration = Duration::from_secs(10);
 /// Frames on their way into HTTP/2: 256 KiB at most.
 const FRAMES_UNDER_WAY: usize = 16;
 
@@ -41,7 +44,10 @@ struct Session<'a, D> {
     /// What was said and is not yet on its way.
     queue: VecDeque<Frame>,
     unproven: Unproven,
-    unanswered: u32,
+    /// Since when a comparison is unanswered: another one is not sent meanwhile.
+    unanswered_since: Option<Timestamp>,
+    /// Time to the next comparison while a watch is not live.
+    soon: Duration,
     /// Whether the hub said Welcome.
     open: bool,
     /// Whether the hub answered a comparison: what says Welcome and falls silent is not healthy.
@@ -92,7 +98,8 @@ impl<'a, D: Desired> Session<'a, D> {
             decoder: Decoder::new(),
             queue: VecDeque::new(),
             unproven: Unproven::default(),
-            unanswered: 0,
+            unanswered_since: None,
+            soon: COMPARE_SOON,
             open: false,
             proven: false,
             timer: Box::pin(link.clock.sleep(WELCOME_LIMIT)),
@@ -160,7 +167,7 @@ impl<'a, D: Desired> Session<'a, D> {
         match &message {
             HubMessage::Welcome { .. } if !self.open => self.opened(),
             HubMessage::Compared { sent_at, .. } => {
-                (self.unanswered, self.proven) = (0, true);
+                (self.unanswered_since, self.proven) = (None, true);
                 self.unproven.compared(*sent_at);
             }
             _ => {}
@@ -179,8 +186,13 @@ impl<'a, D: Desired> Session<'a, D> {
         if !self.open {
             return self.end(format!("the hub did not say Welcome within {WELCOME_LIMIT:?}"));
         }
-        if self.unanswered >= MAX_UNANSWERED {
-            return self.end(format!("the hub left {MAX_UNANSWERED} comparisons unanswered"));
+        if let Some(since) = self.unanswered_since {
+            let waited = self.link.clock.now().duration_since(since);
+            if waited.unsigned_abs() > ANSWER_LIMIT {
+                return self.end(format!("the hub left a comparison unanswered for {ANSWER_LIMIT:?}"));
+            }
+            self.timer = Box::pin(self.link.clock.sleep(ANSWER_CHECK));
+            return;
         }
         let compare = self.compare_due().await;
         self.feed(compare).await;
@@ -190,7 +202,9 @@ impl<'a, D: Desired> Session<'a, D> {
     async fn compare_due(&mut self) -> Event {
         let standing = self.link.desired.standing().await;
         let watches_live = self.link.desired.watches_live();
-        let period = if watches_live { Duration::from_secs(u64::from(COMPARE_EVERY_SECONDS)) } else { COMPARE_SOON };
+        let usual = Duration::from_secs(u64::from(COMPARE_EVERY_SECONDS));
+        let period = if watches_live { usual } else { self.soon };
+        self.soon = if watches_live { COMPARE_SOON } else { (self.soon * 2).min(usual) };
         self.timer = Box::pin(self.link.clock.sleep(period));
         Event::CompareDue {
             now: self.link.clock.now(),

@@ -41,12 +41,23 @@ impl Contents {
         Self { durable, staged: BTreeMap::new(), staged_bytes: 0, fetching: BTreeSet::new() }
     }
 
-    /// Keeps a verified content until its bundle is complete. Over the limit it is dropped: it is fetched again when it is needed.
-    pub fn stage(&mut self, digest: Digest, bytes: Bytes) {
-        if self.staged_bytes + bytes.len() <= MAX_STAGED && !self.has(&digest) {
+    /// Keeps a verified content until its bundle is complete; `false` when there is no room for it.
+    pub fn stage(&mut self, digest: Digest, bytes: Bytes) -> bool {
+        if self.has(&digest) {
+            return true;
+        }
+        let fits = self.staged_bytes + bytes.len() <= MAX_STAGED;
+        if fits {
             self.staged_bytes += bytes.len();
             self.staged.insert(digest, bytes);
         }
+        fits
+    }
+
+    /// Drops staged contents that `keep` does not name.
+    pub fn retain(&mut self, keep: &BTreeSet<Digest>) {
+        self.staged.retain(|digest, _| keep.contains(digest));
+        self.staged_bytes = self.staged.values().map(Bytes::len).sum();
     }
 
     /// A content's canonical bytes.

@@ -115,6 +115,7 @@ impl Engine {
         {
             // Without its inventory nothing of this target may be deleted; what git names is claimed again by its tracking-id.
             warn!(%application, error, "a target's durable state is unreadable; it is rebuilt from the cluster");
+            target.inventory_lost = true;
         }
         if let Some((bundle, settings, revision)) = target.record.desired.clone()
             && let super::contents::Completion::Complete(complete, _) =
@@ -162,7 +163,7 @@ impl Engine {
         match input {
             Input::Rows { changed, finished, frozen } => self.take_rows(changed, finished, &frozen).await,
             Input::Content { digest, bytes } => {
-                self.contents.stage(digest, bytes);
+                self.stage(digest, bytes);
                 self.wake_waiting();
             }
             Input::Fetched { asked, result } => self.take_fetched(&asked, result),
@@ -221,7 +222,7 @@ impl Engine {
             Ok(contents) => {
                 let lacking = contents.len() < asked.len();
                 for (digest, bytes) in contents {
-                    self.contents.stage(digest, bytes);
+                    self.stage(digest, bytes);
                 }
                 lacking.then(|| "the hub does not have some of them (any more)".to_owned())
             }
@@ -242,6 +243,15 @@ impl Engine {
         self.wake_waiting();
     }
 
+    /// Keeps a content until its bundle is complete; contents of bundles that newer ones took the place of make room.
+    fn stage(&mut self, digest: Digest, bytes: bytes::Bytes) {
+        if !self.contents.stage(digest, bytes.clone()) {
+            let keep = self.referenced();
+            self.contents.retain(&keep);
+            self.contents.stage(digest, bytes);
+        }
+    }
+
     /// Targets that wait for contents look whether they have them.
     fn wake_waiting(&mut self) {
         let waiting = self.targets.iter().filter(|(_, t)| t.fetch_at.is_some()).map(|(uid, _)| *uid);
@@ -249,6 +259,7 @@ impl Engine {
     }
 
     async fn discovered(&mut self, discovery: Discovery) {
+        let discovery = discovery.keeping(&self.parts.discovery);
         if discovery != self.parts.discovery {
             self.parts.discovery = discovery.clone();
             self.ensure_watches();
@@ -256,6 +267,9 @@ impl Engine {
             for application in all {
                 // A kind that is served only now says whether its objects live in a namespace.
                 self.update_interest(application);
+                if let Some(target) = self.targets.get_mut(&application) {
+                    target.retry_at = None;
+                }
                 self.dirty.insert(application);
             }
             self.tell(link::Input::Discovered(discovery)).await;
@@ -305,7 +319,18 @@ impl Engine {
             return vec![];
         }
         self.operations = 0;
-        self.contents.garbage(&self.referenced())
+        let mut garbage = self.contents.garbage(&self.referenced());
+        garbage.extend(self.orphans());
+        garbage
+    }
+
+    /// Records of targets whose row is gone: what a crash in the middle of a removal left.
+    fn orphans(&self) -> impl Iterator<Item = (String, Option<bytes::Bytes>)> {
+        let known: BTreeSet<String> =
+            self.targets.keys().flat_map(|uid| [record_name(*uid), inventory_name(*uid)]).collect();
+        let durable = &self.parts.durable;
+        let records = durable.with_prefix("target/").into_iter().chain(durable.with_prefix("inventory/"));
+        records.map(|(name, _)| name).filter(move |name| !known.contains(name)).map(|name| (name, None))
     }
 
     fn members(&self, bundle: Digest) -> Vec<Digest> {

@@ -62,6 +62,9 @@ impl Engine {
 
     async fn evaluate(&mut self, application: Uuid, spec: TargetSpec) {
         self.take_up_bundle(application, &spec);
+        if self.end_unstarted(application, &spec).await {
+            return;
+        }
         let Some(assessment) = self.assess_and_forget(application).await else { return };
         self.ask(application, &assessment.needs);
         self.look_at_unwatched(application, &assessment);
@@ -179,7 +182,8 @@ impl Engine {
             Err(error) => {
                 warn!(application = %target.name(), %error, "the durable copy could not be written");
                 target.storage_error = Some(format!("the durable copy could not be written: {error}"));
-                target.unwritten = unwritten;
+                // `Some` makes the next evaluation write again.
+                target.unwritten = Some(unwritten.unwrap_or_default());
                 target.wake(self.parts.clock.now() + Duration::from_secs(5));
                 false
             }
@@ -305,32 +309,12 @@ impl Engine {
 
     async fn start_manual(&mut self, application: Uuid, request: OperationRequest, now: Timestamp) {
         let Some(target) = self.targets.get(&application) else { return };
-        let error = |why: String| OperationState {
-            id: request.id,
-            by: request.by.clone(),
-            phase: OperationPhase::Error,
-            message: why,
-            revision: String::new(),
-            started_at: now,
-            finished_at: Some(now),
-            results: vec![],
-        };
-        let refusal = if request.terminate {
-            Some(format!("terminated by {} before it began", request.by))
-        } else if now >= request.deadline {
-            Some("its deadline passed before it could begin".to_owned())
-        } else {
-            None
-        };
-        if let Some(why) = refusal {
-            return self.finish_unstarted(application, error(why)).await;
-        }
         let Some(to) = target.desired.clone().filter(|desired| desired.digest == request.bundle) else {
             // The bundle is still on its way, or a newer one took its place.
             let newer = matches!(&target.row, TargetRow::Present(spec) if spec.bundle != request.bundle);
             if newer {
                 let why = "the application has a newer bundle by now; sync again".to_owned();
-                self.finish_unstarted(application, error(why)).await;
+                self.finish_unstarted(application, never_began(&request, why, now)).await;
             } else if let Some(target) = self.targets.get_mut(&application) {
                 target.wake(request.deadline);
             }
@@ -342,6 +326,27 @@ impl Engine {
         };
         let begin = Begin { id: request.id, by: request.by, manual: true, deadline: request.deadline, to: Some(to) };
         self.start(application, begin, plan).await;
+    }
+
+    /// An operation that was terminated, or whose time is over, before it could begin ends whether or not anything else is known.
+    async fn end_unstarted(&mut self, application: Uuid, spec: &TargetSpec) -> bool {
+        let now = self.parts.clock.now();
+        let Some(target) = self.targets.get_mut(&application).filter(|target| target.running.is_none()) else {
+            return false;
+        };
+        let Some(request) = spec.operation.as_ref().filter(|request| !target.knows_operation(request.id)) else {
+            return false;
+        };
+        let why = if request.terminate {
+            format!("terminated by {} before it began", request.by)
+        } else if now >= request.deadline {
+            "its deadline passed before it could begin".to_owned()
+        } else {
+            target.wake(request.deadline);
+            return false;
+        };
+        self.finish_unstarted(application, never_began(request, why, now)).await;
+        true
     }
 
     async fn finish_unstarted(&mut self, application: Uuid, state: OperationState) {
@@ -510,7 +515,10 @@ impl Engine {
 
     async fn evaluate_removal(&mut self, application: Uuid) {
         let live = self.watched.of_target(application);
-        let Some(target) = self.targets.get(&application).filter(|target| target.running.is_none()) else { return };
+        let Some(target) = self.targets.get(&application).filter(|target| target.running.is_none() && !target.frozen)
+        else {
+            return;
+        };
         let is_gone = |key: &&ResourceKey| matches!(live.get(key), Observed::Absent);
         let gone: Vec<ResourceKey> = target.inventory.entries.keys().filter(is_gone).cloned().collect();
         if !gone.is_empty() {
@@ -580,6 +588,19 @@ impl Target {
         }
         self.heals.push(now);
         true
+    }
+}
+
+fn never_began(request: &OperationRequest, why: String, now: Timestamp) -> OperationState {
+    OperationState {
+        id: request.id,
+        by: request.by.clone(),
+        phase: OperationPhase::Error,
+        message: why,
+        revision: String::new(),
+        started_at: now,
+        finished_at: Some(now),
+        results: vec![],
     }
 }
 

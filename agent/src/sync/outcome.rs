@@ -102,7 +102,11 @@ impl Engine {
         for uid in &interested {
             let Some(target) = self.targets.get_mut(uid) else { continue };
             if target.inventory.entries.contains_key(&key) {
-                owned |= target.looking.insert(key.clone());
+                let first = target.looking.insert(key.clone());
+                if !first {
+                    target.doubted.insert(key.clone());
+                }
+                owned |= first;
             }
         }
         if owned {
@@ -116,8 +120,13 @@ impl Engine {
 
     /// The answer to a look.
     pub(super) fn looked(&mut self, key: ResourceKey, found: Found) {
+        let mut doubted = false;
         for target in self.targets.values_mut() {
             target.looking.remove(&key);
+            doubted |= target.doubted.remove(&key);
+        }
+        if doubted {
+            return self.look_again(&key, Duration::ZERO);
         }
         match found {
             Found::Object(object) => {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use windlass_domain::health::{Contribution, HealthStatus, aggregate};
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::status::{
-    Condition, ConditionKind, OperationState, ResourceStatus, SyncStatus, TargetReport, TargetSummary,
+    Condition, ConditionKind, OperationState, ResourceStatus, SyncStatus, TargetReport, TargetSummary, cut,
 };
 use windlass_domain::sync::{Assessment, ObjectState};
 use windlass_domain::target::TargetRow;
@@ -61,7 +61,7 @@ fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, n
     let worst =
         resources.values().filter_map(|r| r.health.as_ref()).find(|h| h.status == health && !h.message.is_empty());
     let (removing, empty) = (matches!(target.row, TargetRow::Removing(_)), target.inventory.entries.is_empty());
-    TargetReport {
+    let mut report = TargetReport {
         application,
         summary: TargetSummary {
             sync: assessment.map_or(SyncStatus::Unknown, Assessment::sync),
@@ -77,9 +77,27 @@ fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, n
             conditions: conditions(target, assessment, now),
             hold: assessment.and_then(|a| a.hold.clone()),
             operation: operation(target),
-            removed: removing && empty && target.running.is_none(),
+            removed: removing && empty && target.running.is_none() && !target.inventory_lost,
         },
         resources,
+    };
+    cut_messages(&mut report);
+    report
+}
+
+fn cut_messages(report: &mut TargetReport) {
+    let summary = &mut report.summary;
+    let operation = summary
+        .operation
+        .iter_mut()
+        .flat_map(|op| std::iter::once(&mut op.message).chain(op.results.iter_mut().map(|r| &mut r.message)));
+    let conditions = summary.conditions.iter_mut().map(|c| &mut c.message);
+    operation.chain(conditions).chain(std::iter::once(&mut summary.health_message)).for_each(cut);
+    for resource in report.resources.values_mut() {
+        cut(&mut resource.message);
+        if let Some(health) = &mut resource.health {
+            cut(&mut health.message);
+        }
     }
 }
 
@@ -145,6 +163,10 @@ fn conditions(target: &Target, assessment: Option<&Assessment>, now: Timestamp) 
             let message = format!("{}; `windlass app approve {}` lets it happen", hold.reason, target.name());
             found.push((ConditionKind::PruneHeld, message));
         }
+    }
+    if removing && target.inventory_lost {
+        let message = "the agent's inventory was lost: what is left of the application is not known; delete it with cascade orphan to let go";
+        found.push((ConditionKind::DeletionError, message.into()));
     }
     if let Some(error) = &target.storage_error {
         found.push((ConditionKind::StorageError, error.clone()));

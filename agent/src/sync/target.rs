@@ -35,8 +35,12 @@ pub struct Target {
     pub inventory: Inventory,
     /// The operation under way.
     pub running: Option<Running>,
+    /// The durable inventory could not be read: what is ours is known only by its marks.
+    pub inventory_lost: bool,
     /// Objects whose look is under way.
     pub looking: BTreeSet<ResourceKey>,
+    /// Objects that were doubted again while their look was under way: its answer may be older than the doubt.
+    pub doubted: BTreeSet<ResourceKey>,
     /// Since when some object is not known; `None` while all are.
     pub unknown_since: Option<Timestamp>,
     /// When missing contents are asked for: a moment after their row, because they often follow it unasked.
@@ -115,7 +119,9 @@ impl Target {
             record: Record { v: 1, ..Record::default() },
             inventory: Inventory::default(),
             running: None,
+            inventory_lost: false,
             looking: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             unknown_since: None,
             fetch_at: None,
             fetches_failed: 0,

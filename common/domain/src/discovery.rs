@@ -39,6 +39,13 @@ impl Discovery {
         Self { resources, failed_groups }
     }
 
+    /// This list, with what was known before of groups whose discovery failed: a group that does not answer has not lost its kinds.
+    pub fn keeping(self, before: &Self) -> Self {
+        let kept = before.resources.iter().filter(|r| self.failed_groups.contains(&r.group)).cloned();
+        let resources = self.resources.iter().cloned().chain(kept).collect();
+        Self::new(resources, self.failed_groups)
+    }
+
     /// All resources, sorted by group, version, kind.
     pub fn resources(&self) -> &[ApiResource] {
         &self.resources
@@ -63,5 +70,25 @@ impl Discovery {
     /// The list's digest, by which `Hello` says whether the hub knows it already.
     pub fn digest(&self) -> Digest {
         Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_does_not_answer_keeps_its_kinds() {
+        let resource = |group: &str| ApiResource {
+            group: group.into(),
+            version: "v1".into(),
+            kind: "Thing".into(),
+            plural: "things".into(),
+            namespaced: true,
+        };
+        let before = Discovery::new(vec![resource("a"), resource("b")], vec![]);
+        let after = Discovery::new(vec![], vec!["a".into()]).keeping(&before);
+        assert!(after.find_kind("a", "Thing").is_some(), "its discovery failed");
+        assert!(after.find_kind("b", "Thing").is_none(), "it is gone");
     }
 }

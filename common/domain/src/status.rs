@@ -249,6 +249,18 @@ pub fn reported_digest<'a>(reports: impl IntoIterator<Item = (&'a Uuid, &'a Dige
     Digest::of(&bytes)
 }
 
+/// The most bytes of one message. The cluster's words can quote whole objects, and one application must not fill everybody's session.
+pub const MAX_MESSAGE_BYTES: usize = 1024;
+
+/// Cuts a message at [`MAX_MESSAGE_BYTES`], between characters.
+pub fn cut(message: &mut String) {
+    if message.len() > MAX_MESSAGE_BYTES {
+        let end = (0..=MAX_MESSAGE_BYTES - 4).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        message.truncate(end);
+        message.push('…');
+    }
+}
+
 /// One application's status over its targets: the worst sync status and the worst health; `Unknown` when it has no target that reported.
 pub fn roll_up(targets: &[(SyncStatus, HealthStatus)]) -> (SyncStatus, HealthStatus) {
     let sync = targets.iter().map(|(sync, _)| *sync).max().unwrap_or(SyncStatus::Unknown);
@@ -266,5 +278,20 @@ impl Freshness {
         // The comparison runs every minute; three missed ones and the facts are no longer called current even while a session is up.
         let limit = if connected { 180 } else { Self::GRACE_SECONDS };
         Self { verified_at, connected, stale: age.is_none_or(|age| age > limit) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let mut message = "é".repeat(MAX_MESSAGE_BYTES);
+        cut(&mut message);
+        assert!(message.len() <= MAX_MESSAGE_BYTES && message.ends_with("é…"));
+        let mut short = "fine".to_owned();
+        cut(&mut short);
+        assert_eq!(short, "fine");
     }
 }

@@ -197,6 +197,10 @@ fn wanted(facts: &Facts<'_>, key: &ResourceKey, entry: &BundleEntry, needs: &mut
             ObjectState::Unknown(why)
         }
         Observed::Present(live) if live.deleting => ObjectState::Deleting,
+        // Somebody took it over, by adoption or by force: two owners that both insist would fight for ever.
+        Observed::Present(live) if applied.is_some() && refusal(facts, key, &live).is_some() => {
+            ObjectState::Refused(refusal(facts, key, &live).unwrap_or_default())
+        }
         Observed::Present(live) => match applied {
             Some(digest) if digest == entry.digest => match live.drift {
                 Drift::None => ObjectState::Synced,
@@ -217,10 +221,18 @@ fn unclaimed(
     live: &LiveObject,
     needs: &mut Vec<Need>,
 ) -> ObjectState {
+    match refusal(facts, key, live) {
+        Some(owner) => ObjectState::Refused(owner),
+        None => dry_run(facts, key, entry, live, ObjectState::Unadopted, needs),
+    }
+}
+
+/// Who else owns an object, unless a person said that it may be taken.
+fn refusal(facts: &Facts<'_>, key: &ResourceKey, live: &LiveObject) -> Option<String> {
     let adopted = facts.adoption.is_some_and(|adoption| adoption.keys.contains(key));
     match facts.owner.claim(key, live) {
-        Claim::Refused(owner) if !adopted => ObjectState::Refused(owner),
-        _ => dry_run(facts, key, entry, live, ObjectState::Unadopted, needs),
+        Claim::Refused(owner) if !adopted => Some(owner),
+        _ => None,
     }
 }
 

@@ -50,7 +50,7 @@ impl<D: Desired> Session<'_, D> {
         match &message {
             AgentMessage::Held { application, bundle } => self.unproven.said(*application, *bundle),
             AgentMessage::Compare(compare) => {
-                self.unanswered += 1;
+                self.unanswered_since.get_or_insert_with(|| self.link.clock.now());
                 self.unproven.comparing(compare.sent_at);
             }
             _ => {}

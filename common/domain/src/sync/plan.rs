@@ -154,8 +154,6 @@ fn apply_reason(state: &ObjectState, intent: Intent) -> Option<&'static str> {
         ObjectState::Unadopted if !intent.heal_only => Some("first apply"),
         // Somebody asked for a sync: the answer of a comparison is not waited for, an apply of the same changes nothing.
         ObjectState::Incomparable(_) if !intent.heal_only => Some("not compared"),
-        // The server knows better than an old discovery, and an apply to a kind that is not served fails by name.
-        ObjectState::NotServed if !intent.heal_only => Some("its kind may be served by now"),
         _ => None,
     }
 }
@@ -197,6 +195,10 @@ impl SyncPlan {
         let why = match state {
             ObjectState::Refused(owner) => format!("belongs to {owner}"),
             ObjectState::Deleting => "is being deleted".to_owned(),
+            // Whether it lives in a namespace is not known either. The cluster's next resource list leads back here.
+            ObjectState::NotServed => {
+                "waits for its kind: the cluster does not serve it; install its CustomResourceDefinition".to_owned()
+            }
             ObjectState::Unknown(why) => why.clone(),
             _ => return,
         };

@@ -328,3 +328,25 @@ fn a_kind_that_is_gone_does_not_hold_up_a_removal_unless_its_discovery_failed() 
     world.discovery = Discovery::new(vec![config_map], vec!["apps".into()]);
     assert_eq!(verbs(&world), (0, 1));
 }
+
+#[test]
+fn an_object_that_was_taken_over_is_not_fought_for() {
+    let mut world = World::settled();
+    let taken = LiveObject {
+        installation_id: Some("there".into()),
+        drift: Drift::Drifted(vec![]),
+        ..ours("ConfigMap", "settings")
+    };
+    world.live.set(key("ConfigMap", "settings"), Observed::Present(taken));
+    assert!(matches!(world.state("ConfigMap", "settings"), ObjectState::Refused(_)));
+    assert!(world.verbs(Intent { prune: true, heal_only: true }).is_empty());
+}
+
+#[test]
+fn an_object_whose_kind_is_not_served_yet_waits_without_an_apply() {
+    let mut world = World::new();
+    world.discovery = Discovery::default();
+    let (_, plan) = plan(&world.facts(), ALL);
+    assert!(plan.actions.is_empty());
+    assert!(plan.skipped.iter().all(|(_, why)| why.contains("CustomResourceDefinition")) && plan.skipped.len() == 2);
+}
