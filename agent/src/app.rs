@@ -78,7 +78,15 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     let (events, seen) = mpsc::channel(INBOX);
     let (to_link, link_inbox) = mpsc::channel(INBOX);
     let watches = Watches::new(cluster.clone(), WatchScope::All, events, shutdown.clone());
-    let intake = Intake::restore(durable.clone(), watches.clone(), clock.clone(), served.clone(), facts, inbox.clone());
+    let intake = Intake::restore(
+        identity.cluster,
+        durable.clone(),
+        watches.clone(),
+        clock.clone(),
+        served.clone(),
+        facts,
+        inbox.clone(),
+    );
     let intake = Arc::new(intake);
     let service = link::Service::new(Arc::clone(&identity), clock.clone(), link_inbox, Arc::clone(&intake));
     let engine = Engine::restore(
@@ -219,10 +227,15 @@ struct FromHub(Fetcher);
 #[async_trait::async_trait]
 impl Fetch for FromHub {
     async fn fetch(&self, digests: Vec<Digest>) -> Result<Vec<(Digest, Bytes)>, String> {
-        let fetched = self.0.fetch(&digests).await.map_err(|error| error.to_string())?;
-        if let Some(missing) = fetched.missing.first() {
-            tracing::warn!(first = %missing.short(), count = fetched.missing.len(), "the hub does not have contents that it named");
+        let (mut wanted, mut found) = (digests, Vec::new());
+        while !wanted.is_empty() {
+            let fetched = self.0.fetch(&wanted).await.map_err(|error| error.to_string())?;
+            if let Some(missing) = fetched.missing.first() {
+                tracing::warn!(first = %missing.short(), count = fetched.missing.len(), "the hub does not have contents that it named");
+            }
+            found.extend(fetched.found.into_iter().map(|(digest, bytes)| (digest, Bytes::from(bytes))));
+            wanted = fetched.rest;
         }
-        Ok(fetched.found.into_iter().map(|(digest, bytes)| (digest, Bytes::from(bytes))).collect())
+        Ok(found)
     }
 }

@@ -58,7 +58,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file is not what was written there.
-    #[error("{path} is damaged: {problem}. Restore it, or join again with a new token (windlass cluster rejoin)")]
+    #[error("{path} is damaged: {problem}. Restore it, or join again with a new token (windlass cluster token)")]
     Damaged {
         /// The file.
         path: String,

@@ -7,10 +7,12 @@ use bytes::Bytes;
 use parking_lot::Mutex as Cell;
 use tokio::sync::{Mutex, mpsc};
 use tracing::{info, warn};
+use uuid::Uuid;
 use windlass_domain::cluster::ClusterFacts;
 use windlass_domain::desired_state::{Delta, DesiredState, Position, Refused};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
+use windlass_domain::exchange::distrusted_rows;
 use windlass_domain::target::TargetRow;
 use windlass_runtime::clock::Clock;
 
@@ -22,6 +24,7 @@ use crate::sync::target::row_name;
 
 const POSITION: &str = "position";
 const FROZEN: &str = "frozen";
+const CLUSTER: &str = "cluster";
 /// A kind that is silent for longer, without an event or a bookmark, is stale.
 const SILENCE: Duration = Duration::from_secs(120);
 
@@ -30,6 +33,7 @@ pub struct Intake {
     durable: Durable,
     held: Mutex<Held>,
     stated: Cell<Stated>,
+    cluster: Uuid,
     watches: Watches,
     clock: Clock,
     engine: mpsc::Sender<Input>,
@@ -52,7 +56,9 @@ struct Stated {
 
 impl Intake {
     /// Over what the durable copy holds.
+    #[allow(clippy::too_many_arguments)] // each is one part, named by its type
     pub fn restore(
+        cluster: Uuid,
         durable: Durable,
         watches: Watches,
         clock: Clock,
@@ -66,9 +72,25 @@ impl Intake {
         });
         let mut state = DesiredState::of(rows);
         state.frozen = durable.read(FROZEN).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let position = durable.read(POSITION).and_then(|bytes| serde_json::from_slice::<Position>(&bytes).ok());
+        let mut position = durable.read(POSITION).and_then(|bytes| serde_json::from_slice::<Position>(&bytes).ok());
+        if durable.read(CLUSTER).is_some_and(|before| before != cluster.as_bytes().as_slice()) {
+            // The cluster joined anew: what an earlier record of it said is kept as it is until the hub says what holds now.
+            warn!(
+                "this state belongs to an earlier registration of the cluster; its targets are left alone until the hub lists them"
+            );
+            position = None;
+            state.frozen = state.rows.keys().copied().collect();
+        }
         let stated = Stated { position, rows: state.digest(), discovery, facts };
-        Self { durable, held: Mutex::new(Held { position, state }), stated: Cell::new(stated), watches, clock, engine }
+        Self {
+            durable,
+            held: Mutex::new(Held { position, state }),
+            stated: Cell::new(stated),
+            cluster,
+            watches,
+            clock,
+            engine,
+        }
     }
 
     /// The cluster's resource list changed.
@@ -81,7 +103,7 @@ impl Intake {
         let next = held.state.advanced(held.position.as_ref(), &delta).map_err(|refused| {
             if refused == Refused::Digest && !delta.full {
                 // What is held is not what the hub thinks: only the whole list mends that, so the next Hello asks for it.
-                self.stated.lock().position = None;
+                self.stated.lock().rows = distrusted_rows();
             }
             refused.to_string()
         })?;
@@ -93,6 +115,7 @@ impl Intake {
         writes.extend(delta.finished.iter().map(|application| (row_name(*application), None)));
         let position = serde_json::to_vec(&delta.to).map_err(|e| e.to_string())?;
         writes.push((POSITION.to_owned(), Some(position.into())));
+        writes.push((CLUSTER.to_owned(), Some(Bytes::copy_from_slice(self.cluster.as_bytes()))));
         if next.frozen != held.state.frozen {
             let frozen = serde_json::to_vec(&next.frozen).map_err(|e| e.to_string())?;
             writes.push((FROZEN.to_owned(), Some(frozen.into())));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{app, cluster, completion, context, login, operation, repo, version, watch};
+use crate::commands::{app, cluster, completion, context, explain, login, operation, repo, version, watch};
 
 /// Windlass keeps fleets of Kubernetes clusters in the state that git describes.
 #[derive(Parser)]
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     /// Sync operations.
     #[command(subcommand, visible_alias = "op")]
     Operation(operation::Operation),
+    /// Why an application is as it is.
+    Explain(explain::Explain),
     /// Print changes as they come.
     Watch(watch::Watch),
     /// Print a completion script for a shell.

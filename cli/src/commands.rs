@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod context;
+pub(crate) mod explain;
 pub(crate) mod listing;
 pub(crate) mod login;
 pub(crate) mod operation;
@@ -28,6 +29,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Cluster(command) => command.run(client(&connection)?).await,
         Command::Repo(command) => command.run(client(&connection)?).await,
         Command::Operation(command) => command.run(client(&connection)?).await,
+        Command::Explain(command) => command.run(client(&connection)?).await,
         Command::Watch(command) => command.run(client(&connection)?).await,
     }
 }

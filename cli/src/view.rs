@@ -223,6 +223,23 @@ pub(crate) struct Repository {
     pub(crate) ca_pem: Option<String>,
 }
 
+/// Why an application is as it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Explained {
+    pub(crate) targets: Vec<ExplainedTarget>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ExplainedTarget {
+    pub(crate) cluster: Option<String>,
+    pub(crate) verdict: String,
+    pub(crate) sentence: String,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) next: Option<String>,
+}
+
 // === impl Application ===
 
 impl Application {
@@ -256,10 +273,34 @@ impl Resource {
             && self.message.is_empty()
     }
 
-    /// What there is to say.
+    /// What there is to say, each thing once: sync and health often have the same reason.
     pub(crate) fn words(&self) -> String {
-        let pruning = if self.requires_pruning { "left git: a sync that prunes deletes it" } else { "" };
-        let parts = [pruning, &self.health_message, &self.message];
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+        let pruning = if self.requires_pruning { "no longer in git: a sync that prunes deletes it" } else { "" };
+        let mut said: Vec<&str> = Vec::new();
+        for part in [pruning, &self.health_message, &self.message] {
+            if !part.is_empty() && !said.iter().any(|before| before.contains(part)) {
+                said.retain(|before| !part.contains(before));
+                said.push(part);
+            }
+        }
+        said.join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_is_said_once() {
+        let words = |requires_pruning, health: &str, message: &str| {
+            let (health_message, message) = (health.to_owned(), message.to_owned());
+            Resource { requires_pruning, health_message, message, ..Resource::default() }.words()
+        };
+        assert_eq!(words(true, "", "no longer in git"), "no longer in git: a sync that prunes deletes it");
+        assert_eq!(words(false, "not in the cluster", "not in the cluster"), "not in the cluster");
+        assert_eq!(words(false, "", ""), "");
+        assert_eq!(words(false, "1 of 3 ready", "changed in the cluster"), "1 of 3 ready; changed in the cluster");
+        assert_eq!(words(false, "changed", "changed in the cluster"), "changed in the cluster");
     }
 }

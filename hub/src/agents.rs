@@ -8,12 +8,14 @@
 //! | `statuses`, `ahead` | which statuses are stored when; which contents are sent before they are asked for |
 //! | `fetch`, `certificates`, `join` | contents; renewed and first certificates |
 //! | `registry` | how the rest of the hub wakes or ends a session |
+//! | `follow` | wakes sessions for what other hubs committed |
 //!
 //! Wire types stay in this module.
 
 mod ahead;
 mod certificates;
 mod fetch;
+mod follow;
 mod join;
 mod registry;
 mod server;
@@ -21,6 +23,7 @@ mod service;
 mod session;
 mod statuses;
 
+pub use follow::follow;
 pub use join::join_routes;
 pub use registry::Registry;
 pub use server::serve;

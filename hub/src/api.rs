@@ -14,6 +14,7 @@ mod applications;
 mod caller;
 mod clusters;
 mod error;
+mod explain;
 mod guard;
 mod health;
 mod input;

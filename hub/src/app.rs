@@ -97,6 +97,7 @@ async fn start(
         serving: shutdown.spawn(agents::serve(agents, agents_tls, sessions, stop.clone())),
     };
     admin.readiness.set("listeners", true);
+    shutdown.spawn(agents::follow(Arc::clone(&base.store), registry.clone(), base.clock.clone(), stop.clone()));
     shutdown.spawn(housekeeping::run(Arc::clone(&base.store), base.clock.clone(), stop.clone()));
     shutdown.spawn(health::watch(Arc::clone(&base.store), registry, admin.clone(), stop));
     Ok(parts)

@@ -7,6 +7,7 @@
 mod commit;
 mod compile;
 mod conditions;
+mod follow;
 mod inbox;
 mod schedule;
 pub mod service;

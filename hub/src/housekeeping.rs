@@ -11,7 +11,10 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// Contents this young may belong to a commit that is under way.
 const YOUNG: Duration = Duration::from_secs(600);
 
-/// Drops contents that nothing names any more, until told to stop.
+/// So long the operations of a deleted application can be looked at.
+const HISTORY: Duration = Duration::from_secs(30 * 86_400);
+
+/// Drops contents that nothing names any more, and old operations of what is gone, until told to stop.
 pub async fn run(store: Arc<dyn Store>, clock: Clock, stop: CancellationToken) {
     loop {
         tokio::select! {
@@ -22,6 +25,11 @@ pub async fn run(store: Arc<dyn Store>, clock: Clock, stop: CancellationToken) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "contents that nothing names any more were dropped"),
             Err(error) => tracing::warn!(%error, "old contents could not be dropped; it is tried again in an hour"),
+        }
+        match store.forget_operations(clock.now() - HISTORY).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old operations of deleted applications were forgotten"),
+            Err(error) => tracing::warn!(%error, "old operations could not be forgotten; it is tried again in an hour"),
         }
     }
 }

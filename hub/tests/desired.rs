@@ -81,6 +81,23 @@ impl Bed {
         self.handle.refresh(name).await.expect("refreshed")
     }
 
+    async fn rows(&self, cluster: Uuid) -> usize {
+        self.store.delta(cluster, None).await.expect("a delta").rows.len()
+    }
+
+    /// Lets time pass, less than leads to a poll of an application that the service does not know, until the store says so.
+    async fn settles<F: Future<Output = bool>>(&self, holds: impl Fn() -> F) {
+        let mut newest = self.store.newest();
+        for _ in 0..100 {
+            if holds().await {
+                return;
+            }
+            self.clock.advance(Duration::from_secs(1));
+            let _ = tokio::time::timeout(Duration::from_millis(100), newest.changed()).await;
+        }
+        panic!("it never came to it");
+    }
+
     fn revision(&self) -> u64 {
         *self.store.newest().borrow()
     }
@@ -233,6 +250,21 @@ async fn the_poll_finds_a_commit_that_nobody_told_of() {
         }
         newest.changed().await.expect("the store is open");
     }
+}
+
+/// Another hub's write and one whose answer was lost look the same: it is in the store, and nobody told the service.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_hub_wrote_is_compiled_without_being_told() {
+    let bed = Bed::new().await;
+    let cluster = bed.cluster("a", "prod").await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    let looked = bed.application("first", json!({"name": "a"})).await;
+    bed.refresh(&looked).await;
+    bed.application("second", json!({"clusterSelector": {"matchLabels": {"env": "prod"}}})).await;
+    bed.settles(|| async { bed.rows(cluster).await == 2 }).await;
+
+    let other = bed.cluster("b", "prod").await;
+    bed.settles(|| async { bed.rows(other).await == 1 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ use windlass_domain::bundle::Bundle;
 use windlass_domain::cluster::ClusterFacts;
 use windlass_domain::desired_state::{Delta, DesiredState, Position};
 use windlass_domain::digest::Digest;
-use windlass_domain::exchange::{AgentMessage, Hello, HubMessage, PROTOCOL_VERSION};
+use windlass_domain::exchange::{AgentMessage, Compare, Hello, HubMessage, PROTOCOL_VERSION};
 use windlass_domain::health::HealthStatus;
 use windlass_domain::identity::JoinToken;
 use windlass_domain::name::ApplicationName;
@@ -37,7 +37,8 @@ use windlass_proto::{Decoder, Encoder};
 use windlass_runtime::clock::Clock;
 use windlass_runtime::tls::{self, PemIdentity};
 use windlass_store::{
-    Compiled, DesiredCommit, Labels, NewCluster, NewJoinToken, SealKey, SourceState, SqlStore, Store, StoreUrl,
+    ClusterPosition, Compiled, DesiredCommit, Labels, NewCluster, NewJoinToken, SealKey, SourceState, SqlStore, Store,
+    StoreUrl,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -143,6 +144,13 @@ impl Bed {
 
     /// Commits a bundle of one ConfigMap for one cluster, as a compile would.
     async fn desire(&self, cluster: Uuid, value: &str) -> (Uuid, Digest) {
+        let (application, bundle, positions) = self.desire_silently(cluster, value).await;
+        self.registry.notify(&positions);
+        (application, bundle)
+    }
+
+    /// Commits as another hub does: nobody here is told.
+    async fn desire_silently(&self, cluster: Uuid, value: &str) -> (Uuid, Digest, Vec<ClusterPosition>) {
         let manifest = serde_json::json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"},
             "spec": {"source": {"repoURL": "https://git.example/x"}, "destination": {"name": "eu-1"}},
@@ -187,8 +195,7 @@ impl Bed {
             leaving: Cascade::Orphan,
         };
         let positions = self.store.commit_desired(commit, self.clock.now()).await.expect("committed");
-        self.registry.notify(&positions);
-        (application.uid, bundle.digest())
+        (application.uid, bundle.digest(), positions)
     }
 
     /// Waits until the store says so.
@@ -316,6 +323,42 @@ async fn an_agent_takes_desired_state_and_reports() {
     })
     .await;
     assert_eq!(bed.store.cluster_view("eu-1").await.expect("a view").expect("there").acked, delta.to.generation);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_brings_the_generation_that_nobody_told_of() {
+    let bed = Bed::new().await;
+    let cluster = bed.cluster("eu-1").await;
+    let mut agent = bed.connect(bed.joined(cluster).await).await;
+    agent.hello(None).await;
+    let first = agent.delta().await;
+    bed.desire_silently(cluster, "1").await;
+    let compare = Compare {
+        sent_at: bed.clock.now(),
+        generation: first.to.generation,
+        rows: first.digest,
+        reported: reported_digest([]),
+        watches_live: true,
+    };
+    agent.say(AgentMessage::Compare(compare)).await;
+    assert!(matches!(agent.hear().await, Some(HubMessage::Compared { .. })));
+    assert_eq!(agent.delta().await.rows.len(), 1);
+    let view = bed.store.cluster_view("eu-1").await.expect("a view").expect("there");
+    assert_eq!(view.verified_at, None, "what is behind is not verified");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_learn_what_another_hub_committed() {
+    let bed = Bed::new().await;
+    let following = agents::follow(Arc::clone(&bed.store), bed.registry.clone(), bed.clock.clone(), bed.stop.clone());
+    tokio::spawn(following);
+    let cluster = bed.cluster("eu-1").await;
+    let mut agent = bed.connect(bed.joined(cluster).await).await;
+    agent.hello(None).await;
+    assert!(agent.delta().await.rows.is_empty());
+    bed.desire_silently(cluster, "1").await;
+    let told = tokio::time::timeout(Duration::from_secs(30), agent.delta()).await;
+    assert_eq!(told.expect("the session is woken").rows.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

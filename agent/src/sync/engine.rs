@@ -13,7 +13,7 @@ use windlass_domain::live::DryRun;
 use windlass_domain::target::TargetRow;
 use windlass_runtime::clock::Clock;
 
-use super::contents::Contents;
+use super::contents::{Completion, Contents};
 use super::execute::Executor;
 use super::input::Input;
 use super::target::{Target, inventory_name, record_name, row_name};
@@ -118,8 +118,7 @@ impl Engine {
             target.inventory_lost = true;
         }
         if let Some((bundle, settings, revision)) = target.record.desired.clone()
-            && let super::contents::Completion::Complete(complete, _) =
-                self.contents.assemble(bundle, settings, &revision)
+            && let Completion::Complete(complete, _) = self.contents.assemble(bundle, settings, &revision)
         {
             target.desired = Some(complete);
         }
@@ -181,6 +180,12 @@ impl Engine {
         for row in changed {
             let application = row.application();
             let target = self.targets.entry(application).or_insert_with(|| Target::new(row.clone()));
+            let bundle = |row: &TargetRow| {
+                if let TargetRow::Present(spec) = row { Some((spec.bundle, spec.settings)) } else { None }
+            };
+            if bundle(&target.row) != bundle(&row) {
+                (target.fetch_at, target.fetches_failed) = (None, 0);
+            }
             target.row = row;
             // A person or a commit changed something: what failed before may work now.
             target.retry_at = None;
@@ -232,7 +237,15 @@ impl Engine {
         if let Some(error) = &failed {
             warn!(error, count = asked.len(), "contents could not be fetched; it is tried again");
         }
-        for target in self.targets.values_mut().filter(|t| t.fetch_at.is_some()) {
+        let asked: BTreeSet<&Digest> = asked.iter().collect();
+        let contents = &self.contents;
+        let waits = |target: &&mut Target| match &target.row {
+            TargetRow::Present(spec) if target.fetch_at.is_some() => {
+                matches!(contents.complete(spec), Completion::Missing(missing) if missing.iter().any(|d| asked.contains(d)))
+            }
+            _ => false,
+        };
+        for target in self.targets.values_mut().filter(waits) {
             target.fetches_failed = if failed.is_some() { target.fetches_failed.saturating_add(1) } else { 0 };
             if failed.is_some() {
                 let again = now + std::time::Duration::from_secs(2 << target.fetches_failed.min(5));

@@ -315,8 +315,6 @@ impl Engine {
             if newer {
                 let why = "the application has a newer bundle by now; sync again".to_owned();
                 self.finish_unstarted(application, never_began(&request, why, now)).await;
-            } else if let Some(target) = self.targets.get_mut(&application) {
-                target.wake(request.deadline);
             }
             return;
         };
@@ -324,7 +322,9 @@ impl Engine {
         let Some((_, plan)) = self.with_facts(application, Some(&to), |facts| plan(facts, intent)) else {
             return;
         };
-        let begin = Begin { id: request.id, by: request.by, manual: true, deadline: request.deadline, to: Some(to) };
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        let deadline = target.deadline_of(&request, now);
+        let begin = Begin { id: request.id, by: request.by, manual: true, deadline, to: Some(to) };
         self.start(application, begin, plan).await;
     }
 
@@ -339,10 +339,11 @@ impl Engine {
         };
         let why = if request.terminate {
             format!("terminated by {} before it began", request.by)
-        } else if now >= request.deadline {
+        } else if now >= target.deadline_of(request, now) {
             "its deadline passed before it could begin".to_owned()
         } else {
-            target.wake(request.deadline);
+            let deadline = target.deadline_of(request, now);
+            target.wake(deadline);
             return false;
         };
         self.finish_unstarted(application, never_began(request, why, now)).await;
@@ -351,8 +352,7 @@ impl Engine {
 
     async fn finish_unstarted(&mut self, application: Uuid, state: OperationState) {
         let Some(target) = self.targets.get_mut(&application) else { return };
-        target.record.manual = Some(state.clone());
-        target.record.operation = Some(state);
+        target.record.manual = Some(state);
         let records = target.records(application);
         self.keep(application, records).await;
     }
@@ -383,8 +383,14 @@ impl Engine {
         let Some((_, mut plan)) = self.with_facts(application, Some(&desired), |facts| plan(facts, intent)) else {
             return;
         };
-        if settled && !desired.settings.self_heal {
-            plan.actions.retain(|action| action.reason != "changed in the cluster" && action.reason != "missing");
+        if same_bundle && !desired.settings.self_heal {
+            // What this bundle has brought already and somebody changed since is drift: it stays until a commit or a person syncs it.
+            let Some(target) = self.targets.get(&application) else { return };
+            let brought = |key: &ResourceKey, wanted: &Digest| {
+                target.inventory.entries.get(key).is_some_and(|entry| entry.digest == Some(*wanted))
+            };
+            plan.actions
+                .retain(|action| !matches!(&action.verb, Verb::Apply { digest, .. } if brought(&action.key, digest)));
         }
         if plan.actions.is_empty() && (settled || plan.skipped.is_empty()) {
             return self.settle_without_actions(application, desired).await;
@@ -537,7 +543,7 @@ impl Engine {
             return;
         }
         let owner = target.owner(&self.parts.installation);
-        let mut plan = plan_removal(&target.inventory, &live, &owner, &self.parts.discovery, removing.cascade);
+        let mut plan = plan_removal(&target.inventory, &live, &owner, &self.parts.discovery, &removing);
         let api_version = |key: &ResourceKey| target.inventory.entries.get(key).map(|entry| entry.api_version.clone());
         let unknown = plan
             .skipped
@@ -559,6 +565,20 @@ impl Engine {
 }
 
 impl Target {
+    /// When a person's operation is over, by this agent's clock: as long after it was first seen here as the hub allowed it. The two clocks are never
+    /// compared.
+    fn deadline_of(&mut self, request: &OperationRequest, now: Timestamp) -> Timestamp {
+        let allowed = request.deadline.duration_since(request.requested_at);
+        match self.asked {
+            Some((id, deadline)) if id == request.id => deadline,
+            _ => {
+                let deadline = now.checked_add(allowed).unwrap_or(Timestamp::MAX);
+                self.asked = Some((request.id, deadline));
+                deadline
+            }
+        }
+    }
+
     /// Whether an operation waits for what is not known yet: at a start, and while a watch is away, for a while. After that what is known is done, and
     /// what is not is named.
     fn awaits_knowledge(&mut self, assessment: &Assessment, now: Timestamp) -> bool {

@@ -52,14 +52,15 @@ impl Engine {
     }
 
     /// Compares an object with its baseline and keeps the slim form. What is older than the baseline, or read in another version than it was applied in,
-    /// says nothing: the watch in that version says it.
+    /// says nothing, as long as that version is served: the watch in that version says it.
     fn compare(&mut self, key: &ResourceKey, object: &Value) {
         let mut live = slim::live_object(object, None);
         if let Some((owner, entry)) = self.owned(key)
             && let Some(baseline) = &entry.baseline
         {
-            let version = object.get("apiVersion").and_then(Value::as_str);
-            if version != Some(baseline.api_version()) || baseline.is_newer_than(object) {
+            let other_version = object.get("apiVersion").and_then(Value::as_str) != Some(baseline.api_version());
+            let still_served = self.parts.discovery.find(baseline.api_version(), &key.kind).is_some();
+            if (other_version && still_served) || baseline.is_newer_than(object) {
                 return;
             }
             live.drift = slim::drift(object, baseline, None);
@@ -130,6 +131,9 @@ impl Engine {
         }
         match found {
             Found::Object(object) => {
+                if object.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()) {
+                    self.look_again(&key, DELETING_AGAIN);
+                }
                 if let Some(object) = self.watched.hold_back(&key, object) {
                     self.compare(&key, &object);
                 }

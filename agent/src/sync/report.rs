@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
+use windlass_domain::application::Cascade;
 use windlass_domain::health::{Contribution, HealthStatus, aggregate};
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::status::{
@@ -61,6 +62,7 @@ fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, n
     let worst =
         resources.values().filter_map(|r| r.health.as_ref()).find(|h| h.status == health && !h.message.is_empty());
     let (removing, empty) = (matches!(target.row, TargetRow::Removing(_)), target.inventory.entries.is_empty());
+    let orphaned = matches!(&target.row, TargetRow::Removing(removing) if removing.cascade == Cascade::Orphan);
     let mut report = TargetReport {
         application,
         summary: TargetSummary {
@@ -77,7 +79,7 @@ fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, n
             conditions: conditions(target, assessment, now),
             hold: assessment.and_then(|a| a.hold.clone()),
             operation: operation(target),
-            removed: removing && empty && target.running.is_none() && !target.inventory_lost,
+            removed: removing && empty && target.running.is_none() && (!target.inventory_lost || orphaned),
         },
         resources,
     };

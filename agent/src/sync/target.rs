@@ -45,6 +45,8 @@ pub struct Target {
     pub unknown_since: Option<Timestamp>,
     /// When missing contents are asked for: a moment after their row, because they often follow it unasked.
     pub fetch_at: Option<Timestamp>,
+    /// The person's operation that was last seen, and its deadline by this agent's clock.
+    pub asked: Option<(Uuid, Timestamp)>,
     /// How often in a row the hub did not have what it named.
     pub fetches_failed: u32,
     /// When unwatched objects are looked at again.
@@ -124,6 +126,7 @@ impl Target {
             doubted: BTreeSet::new(),
             unknown_since: None,
             fetch_at: None,
+            asked: None,
             fetches_failed: 0,
             look_at: None,
             wake_at: None,
@@ -160,7 +163,12 @@ impl Target {
             .synced
             .as_ref()
             .is_some_and(|(bundle, settings, _)| *bundle == desired.digest && *settings == desired.settings_digest);
-        synced && self.record.operation.as_ref().is_none_or(|op| op.phase == OperationPhase::Succeeded)
+        // What a person's own operation came to does not call for another one.
+        let manual = |op: &OperationState| self.record.manual.as_ref().is_some_and(|manual| manual.id == op.id);
+        synced
+            && self.record.operation.as_ref().is_none_or(|op| {
+                op.phase == OperationPhase::Succeeded || (manual(op) && op.phase != OperationPhase::Running)
+            })
     }
 
     /// Whether a person's operation with this id ended already. One that was cut off by a restart is carried on under its id.

@@ -23,13 +23,18 @@ pub(crate) fn until(time: Option<Timestamp>, now: Timestamp) -> String {
     }
 }
 
-/// `12s`, or `STALE 3m`: what a state beside it is worth.
+/// `12s`, `STALE 3m` or `not verified yet`: what a state beside it is worth.
 pub(crate) fn freshness(freshness: &Freshness, now: Timestamp) -> String {
     match (freshness.stale, freshness.verified_at) {
-        (_, None) => "STALE never".to_owned(),
+        (_, None) => "not verified yet".to_owned(),
         (true, Some(at)) => format!("STALE {}", ago(at, now)),
         (false, Some(at)) => ago(at, now),
     }
+}
+
+/// As [`freshness`], for a column `VERIFIED`.
+pub(crate) fn verified(freshness: &Freshness, now: Timestamp) -> String {
+    if freshness.verified_at.is_some() { self::freshness(freshness, now) } else { "never".to_owned() }
 }
 
 fn length(seconds: i64) -> String {
@@ -63,6 +68,7 @@ mod tests {
         let fresh = Freshness { verified_at: Some(at(0)), connected: true, stale: false };
         assert_eq!(freshness(&fresh, at(12)), "12s");
         assert_eq!(freshness(&Freshness { stale: true, ..fresh }, at(180)), "STALE 3m");
-        assert_eq!(freshness(&Freshness { stale: true, ..Freshness::default() }, at(1)), "STALE never");
+        assert_eq!(freshness(&Freshness { stale: true, ..Freshness::default() }, at(1)), "not verified yet");
+        assert_eq!(verified(&Freshness { stale: true, ..Freshness::default() }, at(1)), "never");
     }
 }

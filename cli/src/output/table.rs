@@ -21,7 +21,7 @@ pub(crate) fn render(header: &[&str], rows: Vec<Vec<String>>) -> String {
         table.add_row(row.into_iter().map(|cell| single_line(&cell)));
     }
     for column in table.column_iter_mut() {
-        column.set_padding((0, 3));
+        column.set_padding((0, 2));
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
@@ -39,6 +39,6 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_rows_are_lines() {
         let rows = vec![vec!["a".to_owned(), "x\ny\u{1b}[31m".to_owned()], vec!["longer".to_owned(), String::new()]];
-        assert_eq!(render(&["NAME", "TEXT"], rows), "NAME     TEXT\na        x y [31m\nlonger");
+        assert_eq!(render(&["NAME", "TEXT"], rows), "NAME    TEXT\na       x y [31m\nlonger");
     }
 }

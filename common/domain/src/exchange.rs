@@ -19,6 +19,11 @@ pub mod hub;
 /// The protocol version that this build speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// What [`Hello::rows`] says when the agent does not trust the rows it holds: the whole list is sent, whatever their generation.
+pub fn distrusted_rows() -> Digest {
+    Digest::of(b"windlass: the rows that are held are not trusted")
+}
+
 /// The agent's first message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hello {

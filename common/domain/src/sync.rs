@@ -198,8 +198,8 @@ fn wanted(facts: &Facts<'_>, key: &ResourceKey, entry: &BundleEntry, needs: &mut
         }
         Observed::Present(live) if live.deleting => ObjectState::Deleting,
         // Somebody took it over, by adoption or by force: two owners that both insist would fight for ever.
-        Observed::Present(live) if applied.is_some() && refusal(facts, key, &live).is_some() => {
-            ObjectState::Refused(refusal(facts, key, &live).unwrap_or_default())
+        Observed::Present(live) if applied.is_some() && taken_over(facts, key, &live).is_some() => {
+            ObjectState::Refused(taken_over(facts, key, &live).unwrap_or_default())
         }
         Observed::Present(live) => match applied {
             Some(digest) if digest == entry.digest => match live.drift {
@@ -225,6 +225,12 @@ fn unclaimed(
         Some(owner) => ObjectState::Refused(owner),
         None => dry_run(facts, key, entry, live, ObjectState::Unadopted, needs),
     }
+}
+
+/// Who took over an object that we applied. Our own tracking-id without an installation-id is no takeover: somebody removed a mark, which is drift.
+fn taken_over(facts: &Facts<'_>, key: &ResourceKey, live: &LiveObject) -> Option<String> {
+    let unmarked = live.installation_id.is_none() && live.tracking_id.as_deref() == Some(&facts.owner.tracking_id(key));
+    if unmarked { None } else { refusal(facts, key, live) }
 }
 
 /// Who else owns an object, unless a person said that it may be taken.

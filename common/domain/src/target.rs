@@ -107,6 +107,9 @@ pub struct Removing {
     pub cascade: Cascade,
     /// Who asked.
     pub by: String,
+    /// Nobody asked for it: a label, a selector or a destination changed. What takes other objects along (Namespace, CRD, PV, PVC) is then left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
 }
 
 /// One row of a cluster's desired state.

@@ -48,12 +48,17 @@ pub(super) type End = watch::Sender<Option<String>>;
 impl Registry {
     /// Tells sessions that their cluster's desired state moved. A cluster without a session learns it when it connects. Does not wait.
     pub fn notify(&self, positions: &[ClusterPosition]) {
+        self.moved(positions.iter().map(|moved| (moved.cluster, moved.position.generation)));
+    }
+
+    /// [`notify`](Self::notify) with what there is of each position: cluster and newest generation.
+    pub(super) fn moved(&self, generations: impl IntoIterator<Item = (Uuid, u64)>) {
         let sessions = self.sessions.lock();
-        for moved in positions {
-            if let Some(live) = sessions.live.get(&moved.cluster) {
+        for (cluster, generation) in generations {
+            if let Some(live) = sessions.live.get(&cluster) {
                 live.desired.send_if_modified(|newest| {
-                    let grows = moved.position.generation > *newest;
-                    *newest = (*newest).max(moved.position.generation);
+                    let grows = generation > *newest;
+                    *newest = (*newest).max(generation);
                     grows
                 });
             }

@@ -12,8 +12,10 @@ use uuid::Uuid;
 use windlass_domain::exchange::hub::{Action, Event, State, step};
 use windlass_domain::exchange::{AgentMessage, Compare, Hello, HubMessage};
 use windlass_domain::status::StatusDelta;
+use windlass_domain::time::Timestamp;
 use windlass_proto::{Decoder, Encoder, v1};
 use windlass_runtime::backoff::Backoff;
+use windlass_store::Comparison;
 
 use super::ahead::Ahead;
 use super::registry::Place;
@@ -47,6 +49,8 @@ pub(super) struct Session {
     open: Option<windlass_store::Session>,
     statuses: Statuses,
     ahead: Ahead,
+    /// When the comparison came that is being answered: as of then its facts are verified.
+    compared_at: Timestamp,
 }
 
 /// Why a session is over.
@@ -104,6 +108,7 @@ impl Over {
 impl Session {
     pub(super) fn new(agents: Agents, peer: Peer, outbound: mpsc::Sender<Result<v1::Frame, Status>>) -> Self {
         let (end, _) = watch::channel(None);
+        let compared_at = agents.clock.now();
         Self {
             agents,
             peer,
@@ -116,6 +121,7 @@ impl Session {
             open: None,
             statuses: Statuses::default(),
             ahead: Ahead::default(),
+            compared_at,
         }
     }
 
@@ -218,8 +224,8 @@ impl Session {
             }
             Action::Compare(compare) => return self.compare(compare).await.map(Some),
             Action::StoreVerified => {
-                let (session, now) = (self.session()?, self.agents.clock.now());
-                self.stored(|agents| agents.store.verified(session, now)).await?;
+                let (session, at) = (self.session()?, self.compared_at);
+                self.stored(|agents| agents.store.verified(session, at)).await?;
             }
             Action::Close => return Err(Over::Silently),
         }
@@ -255,11 +261,13 @@ impl Session {
     }
 
     async fn compare(&mut self, compare: Compare) -> Result<Event, Over> {
+        self.compared_at = self.agents.clock.now();
         // What the agent reported before it is part of what is compared.
         self.store_all().await?;
         let cluster = self.cluster();
-        let (reports_differ, rows_differ) = self.stored(|agents| agents.store.compare(cluster, &compare)).await?;
-        Ok(Event::Compared { compare, reports_differ, rows_differ })
+        let found = self.stored(|agents| agents.store.compare(cluster, &compare)).await?;
+        let Comparison { generation, reports_differ, rows_differ } = found;
+        Ok(Event::Compared { compare, generation, reports_differ, rows_differ })
     }
 
     async fn take_status(&mut self, delta: StatusDelta) -> Result<(), Over> {

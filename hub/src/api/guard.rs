@@ -40,7 +40,7 @@ struct Call {
 /// How a call is logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Logged {
-    /// Not at all: probes.
+    /// Not at all: probes, and those who are nobody.
     Never,
     /// In the background: it changes nothing that people own.
     Later,
@@ -129,7 +129,16 @@ async fn admit(shared: &Shared, call: &mut Call, parts: &mut Parts) -> Result<Op
         call.logged = Logged::Never;
         return Ok(None);
     }
-    let caller = authenticate(shared, call, parts).await?;
+    let caller = match authenticate(shared, call, parts).await {
+        Ok(caller) => caller,
+        Err(error) => {
+            // Strangers fill no table of which the oldest entries go: the hub's own log has them.
+            call.logged = Logged::Never;
+            let (peer, method, path) = (&call.peer, &call.method, &call.path);
+            tracing::info!(request_id = %call.request_id, peer, %method, path, "a call without a valid token was refused");
+            return Err(error);
+        }
+    };
     let Some(route) = route else { return Err(unknown_route(parts)) };
     let body_expected = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
     if body_expected && !is_json(&parts.headers) {

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Shared, applications, clusters, health, operations, repositories, watch};
+use super::{Shared, applications, clusters, explain, health, operations, repositories, watch};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,6 +38,7 @@ pub(super) fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(applications::list::list, applications::put::create))
         .routes(routes!(applications::get::get, applications::put::put, applications::delete::delete))
         .routes(routes!(applications::resources::resources))
+        .routes(routes!(explain::explain))
         .routes(routes!(applications::refresh::refresh))
         .routes(routes!(applications::sync::sync))
         .routes(routes!(applications::sync::terminate))

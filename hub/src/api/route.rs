@@ -65,6 +65,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Method::PUT, "/api/v1/applications/{namespace}/{name}", APPLICATIONS, UPDATE, Object::Body),
     route(Method::DELETE, "/api/v1/applications/{namespace}/{name}", APPLICATIONS, DELETE, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/resources", APPLICATIONS, GET, Object::Application),
+    route(Method::GET, "/api/v1/applications/{namespace}/{name}/explain", APPLICATIONS, GET, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/refresh", APPLICATIONS, GET, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/sync", APPLICATIONS, SYNC, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/terminate", APPLICATIONS, SYNC, Object::Application),

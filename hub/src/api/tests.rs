@@ -2,6 +2,7 @@
 
 mod applications;
 mod clusters;
+mod explain;
 mod harness;
 mod routes;
 mod targets;

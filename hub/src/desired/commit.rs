@@ -32,6 +32,8 @@ pub(super) struct Looked {
     pub(super) question: Option<Question>,
     /// What the repository said; `None` when it should be asked again.
     pub(super) seen: Option<Result<Revision, Problem>>,
+    /// The revision of the application's record.
+    pub(super) record: u64,
 }
 
 /// What is to be stored, before it is compared with what is.
@@ -77,7 +79,7 @@ impl Committer {
         let refreshed = self.commit(view, before.as_ref(), draft).await?;
         // A failure before the commit was known is what the repository said.
         let seen = if retry { None } else { seen.map_or_else(|| problem.map(Err), |revision| Some(Ok(revision))) };
-        Ok(Looked { refreshed, question: Question::of(&application.spec), seen })
+        Ok(Looked { refreshed, question: Question::of(&application.spec), seen, record: application.revision })
     }
 
     async fn draft(&self, view: &ApplicationView, made: Made) -> Result<Draft, windlass_store::Error> {

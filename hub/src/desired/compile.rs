@@ -67,7 +67,7 @@ impl Compiler {
         let source = render::single_source(&application.spec)?;
         let repository = self.sources.repository_of(source).await?;
         let revision = match look {
-            Look::Now => self.sources.resolve(&repository, &source.target_revision).await?,
+            Look::Now => self.sources.resolve(&repository, &source.target_revision, &source.tag_prefix).await?,
             Look::At(revision) => revision.clone(),
             Look::Failed(problem) => return Err(problem.clone().into()),
         };

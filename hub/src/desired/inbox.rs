@@ -16,6 +16,8 @@ pub(super) type Waiter = oneshot::Sender<Result<Refreshed, Error>>;
 pub(super) struct Inbox {
     asked: Mutex<Asked>,
     wake: Notify,
+    /// Somebody says that clusters may have changed.
+    clusters: Notify,
 }
 
 /// Everything that was asked for since the service last looked.
@@ -23,6 +25,8 @@ pub(super) struct Inbox {
 pub(super) struct Asked {
     /// Applications, with those who wait.
     pub(super) applications: BTreeMap<ApplicationName, Vec<Waiter>>,
+    /// Applications whose record was written, with its revision; 0 for those that go.
+    pub(super) written: BTreeMap<ApplicationName, u64>,
     /// Repositories whose settings changed, or that were pushed to.
     pub(super) repositories: BTreeSet<String>,
     /// Clusters came, went or changed labels.
@@ -44,6 +48,15 @@ impl Inbox {
             drop(asked);
             self.wake.notify_one();
         }
+    }
+
+    /// Clusters may have changed: whether it is so is found out by whoever waits in [`clusters_doubted`](Self::clusters_doubted).
+    pub(super) fn doubt_clusters(&self) {
+        self.clusters.notify_one();
+    }
+
+    pub(super) async fn clusters_doubted(&self) {
+        self.clusters.notified().await;
     }
 
     /// Waits for something to be asked, and takes all of it.

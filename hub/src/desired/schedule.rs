@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) question: Option<Question>,
     /// The repository's last answer that led to a look; `None` when it should be asked again.
     pub(super) seen: Option<Result<Revision, Problem>>,
+    /// The revision of the record that was last looked at with success; 0 before.
+    pub(super) record: u64,
 }
 
 struct Waiting {
@@ -61,7 +63,7 @@ impl Schedule {
 
     /// An application exists.
     pub(super) fn know(&mut self, name: ApplicationName, question: Option<Question>) {
-        self.known.insert(name, Known { question, seen: None });
+        self.known.insert(name, Known { question, seen: None, record: 0 });
     }
 
     /// An application is to be looked at. Of two looks that wait, the one that asks the repository is kept: its answer is never older.
@@ -77,6 +79,11 @@ impl Schedule {
         let (number, lane) = (self.came, self.repository_of(&name));
         self.lanes.entry(lane.clone()).or_default().insert(number, name.clone());
         self.waiting.insert(name, Waiting { look, waiters, number, lane });
+    }
+
+    /// Whether this revision of an application's record was looked at; never of one that goes (0).
+    pub(super) fn has_seen(&self, name: &ApplicationName, revision: u64) -> bool {
+        revision > 0 && self.known.get(name).is_some_and(|known| known.record >= revision)
     }
 
     /// Clusters changed: every application is looked at, without asking a repository that has answered.
@@ -149,8 +156,9 @@ impl Schedule {
             Some(looked) => {
                 known.question.clone_from(&looked.question);
                 known.seen.clone_from(&looked.seen);
+                known.record = looked.record;
             }
-            None => known.seen = None,
+            None => (known.seen, known.record) = (None, 0),
         }
     }
 
@@ -194,7 +202,7 @@ mod tests {
     }
 
     fn question(repository: &str) -> Question {
-        Question { repository: repository.into(), target_revision: "main".into() }
+        Question { repository: repository.into(), target_revision: "main".into(), tag_prefix: String::new() }
     }
 
     fn revision(digit: char) -> Revision {
@@ -234,13 +242,26 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_looked_at_once_whoever_tells_of_it() {
+        let mut schedule = Schedule::new(8);
+        assert!(!schedule.has_seen(&name("a"), 7), "an application that nobody knew");
+        let refreshed = crate::desired::Refreshed { revision: None, changed: true, conditions: vec![] };
+        schedule.done(&name("a"), Some(&Looked { refreshed, question: None, seen: None, record: 7 }));
+        assert!(schedule.has_seen(&name("a"), 7));
+        assert!(!schedule.has_seen(&name("a"), 8), "written again");
+        assert!(!schedule.has_seen(&name("a"), 0), "on its way out");
+        schedule.done(&name("a"), None);
+        assert!(!schedule.has_seen(&name("a"), 7), "its look failed");
+    }
+
+    #[test]
     fn only_news_lead_to_a_look() {
         let mut schedule = Schedule::new(8);
         schedule.know(name("a"), Some(question("r")));
         schedule.answered(&question("r"), &Ok(revision('1')));
         assert!(schedule.next().is_some());
         let refreshed = crate::desired::Refreshed { revision: None, changed: true, conditions: vec![] };
-        let looked = Looked { refreshed, question: Some(question("r")), seen: Some(Ok(revision('1'))) };
+        let looked = Looked { refreshed, question: Some(question("r")), seen: Some(Ok(revision('1'))), record: 7 };
         schedule.done(&name("a"), Some(&looked));
         schedule.answered(&question("r"), &Ok(revision('1')));
         assert!(schedule.next().is_none());

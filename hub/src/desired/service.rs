@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::revision::Revision;
 use windlass_git::{GitCache, RepositoryUrl};
@@ -17,6 +16,7 @@ use windlass_store::Store;
 use super::commit::{Committer, Looked};
 use super::compile::{Compiler, Look};
 use super::conditions::{Failure, Problem};
+use super::follow::Follow;
 use super::inbox::{Asked, CloseOnDrop, Inbox, Waiter};
 use super::schedule::{Schedule, Work};
 use super::source::{Question, Sources};
@@ -88,16 +88,16 @@ impl Handle {
         waiting.await.unwrap_or(Err(Error::Stopped))
     }
 
-    /// An application was written or is being deleted: it is looked at soon. Does not wait.
-    pub fn application_changed(&self, _uid: Uuid, name: &ApplicationName) {
+    /// An application stands at this revision of its record, or (0) is being deleted or gone: it is looked at soon, unless that was done. Does not wait.
+    pub fn application_changed(&self, name: &ApplicationName, revision: u64) {
         self.inbox.ask(|asked| {
-            asked.applications.entry(name.clone()).or_default();
+            asked.written.insert(name.clone(), revision);
         });
     }
 
-    /// Clusters came, went, or changed their labels or aliases: applications may go elsewhere. Does not wait.
+    /// Clusters may have come, gone, or changed their labels or aliases: then applications may go elsewhere. Does not wait.
     pub fn clusters_changed(&self) {
-        self.inbox.ask(|asked| asked.clusters = true);
+        self.inbox.doubt_clusters();
     }
 
     /// A repository's settings changed, or it was pushed to: every application of it is looked at. `url` may be spelt as people spell it. Does not wait.
@@ -144,16 +144,20 @@ impl Service {
             polls: JoinSet::new(),
             asking: BTreeSet::new(),
         };
+        // Before the applications are read: what is written meanwhile is found afterwards.
+        let mut follow = Follow::new(Arc::clone(&running.committer.store), Arc::clone(&self.inbox), self.clock.clone());
         tokio::select! {
             () = stop.cancelled() => return,
-            () = running.learn(&self.clock) => {}
+            () = async { follow.begin().await; running.learn(&self.clock).await } => {}
         }
+        let mut following = std::pin::pin!(follow.run());
         running.poll();
         let mut tick = Box::pin(self.clock.sleep(self.settings.poll_interval));
         loop {
             running.begin();
             tokio::select! {
                 () = stop.cancelled() => return,
+                () = &mut following => return,
                 asked = self.inbox.take() => running.ask(asked),
                 Some(done) = running.looks.join_next() => running.looked(done),
                 Some(done) = running.polls.join_next() => running.answered(done),
@@ -210,6 +214,11 @@ impl Running {
     fn ask(&mut self, asked: Asked) {
         for (name, waiters) in asked.applications {
             self.schedule.add(name, Look::Now, waiters);
+        }
+        for (name, revision) in asked.written {
+            if !self.schedule.has_seen(&name, revision) {
+                self.schedule.add(name, Look::Now, vec![]);
+            }
         }
         for url in asked.repositories {
             if let Ok(url) = RepositoryUrl::parse(&url) {

@@ -27,6 +27,8 @@ pub(super) struct Question {
     pub(super) repository: String,
     /// As applications say it.
     pub(super) target_revision: String,
+    /// What tags begin with, for a version constraint.
+    pub(super) tag_prefix: String,
 }
 
 /// How credentials are written into [`windlass_store::NewRepository::credentials`]. It is never stored or sent unsealed.
@@ -44,7 +46,8 @@ impl Question {
     pub(super) fn of(spec: &ApplicationSpec) -> Option<Self> {
         let source = render::single_source(spec).ok().filter(|source| source.chart.is_empty())?;
         let repository = RepositoryUrl::parse(&source.repo_url).ok()?.normalised();
-        Some(Self { repository, target_revision: source.target_revision.clone() })
+        let (target_revision, tag_prefix) = (source.target_revision.clone(), source.tag_prefix.clone());
+        Some(Self { repository, target_revision, tag_prefix })
     }
 }
 
@@ -52,8 +55,13 @@ impl Question {
 
 impl Sources {
     /// The commit that a source stands for now.
-    pub(super) async fn resolve(&self, repository: &Repository, target_revision: &str) -> Result<Revision, Failure> {
-        let resolved = self.git.resolve(repository, target_revision).await?;
+    pub(super) async fn resolve(
+        &self,
+        repository: &Repository,
+        target_revision: &str,
+        tag_prefix: &str,
+    ) -> Result<Revision, Failure> {
+        let resolved = self.git.resolve_tagged(repository, target_revision, tag_prefix).await?;
         if resolved.rewritten {
             tracing::warn!(repository = %repository.url, revision = %resolved.revision, "history was rewritten; the new tip is followed");
         }
@@ -63,7 +71,7 @@ impl Sources {
     /// Answers a question that was asked for several applications.
     pub(super) async fn answer(&self, question: &Question) -> Result<Revision, Failure> {
         let repository = self.repository(&question.repository).await?;
-        self.resolve(&repository, &question.target_revision).await
+        self.resolve(&repository, &question.target_revision, &question.tag_prefix).await
     }
 
     /// A source's repository, with what opens it.

@@ -165,8 +165,8 @@ pub trait Store: Send + Sync + 'static {
         deltas: &[StatusDelta],
         now: Timestamp,
     ) -> Result<Vec<ClusterPosition>>;
-    /// Whether the agent's digest of its reports, and of its rows at a generation, are the hub's: (reports differ, rows differ).
-    async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<(bool, bool)>;
+    /// Whether the agent's digest of its reports, and of its rows at a generation, are the hub's; all of it is of one moment.
+    async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<Comparison>;
 
     // --- desired state
 
@@ -187,6 +187,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<ClusterPosition>;
     /// Where a cluster's desired state stands.
     async fn position(&self, cluster: Uuid) -> Result<Position>;
+    /// The newest generation of every cluster that has a session, on this hub or another.
+    async fn generations(&self) -> Result<Vec<(Uuid, u64)>>;
     /// Rows changed since a generation, or all of them; all of them too when the tombstones since then are gone.
     async fn delta(&self, cluster: Uuid, since: Option<u64>) -> Result<Delta>;
     /// Contents by address, zstd-compressed and unsealed: only those reachable from the cluster's own rows. What is not is absent from the answer.
@@ -214,9 +216,13 @@ pub trait Store: Send + Sync + 'static {
     fn newest(&self) -> tokio::sync::watch::Receiver<u64>;
     /// Changes after a revision, oldest first, newest state only: at most `limit`. [`Error::CursorTooOld`] below the tombstone floor.
     async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>>;
+    /// Which records people wrote or removed after a revision, on this hub or another; what is reported of them is left out. Reads no more than what changed.
+    async fn written(&self, after: u64) -> Result<Written>;
     /// Drops contents that were stored before a time and that nothing names any more: no row, no agent's last complete bundle, no application's last
     /// compilation. Returns how many. To be called now and then, with a time some minutes ago.
     async fn collect_garbage(&self, before: Timestamp) -> Result<u64>;
+    /// Forgets operations from before a time whose application is gone. Returns how many.
+    async fn forget_operations(&self, before: Timestamp) -> Result<u64>;
     /// Whether the store answers.
     async fn ping(&self) -> Result<()>;
 }

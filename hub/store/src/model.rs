@@ -445,6 +445,28 @@ pub enum ChangeKind {
     Operation,
 }
 
+/// Records that were written or removed after a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The feed's revision that this was read at: what to ask from next.
+    pub revision: u64,
+    /// Applications, with the revision of the record; 0 for one that is gone.
+    pub applications: Vec<(ApplicationName, u64)>,
+    /// Whether any cluster's record is new, another one, or gone.
+    pub clusters: bool,
+}
+
+/// What an agent's comparison found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comparison {
+    /// The newest generation of the cluster.
+    pub generation: u64,
+    /// Whether the hub's digest of the agent's reports is another one.
+    pub reports_differ: bool,
+    /// Whether the rows at the same generation are other ones; never at another generation, where a delta is on its way.
+    pub rows_differ: bool,
+}
+
 // === impl Secret ===
 
 impl Secret {

@@ -100,6 +100,7 @@ impl From<Removing> for v1::Removing {
             name: Some(removing.name.into()),
             cascade: v1::Cascade::from(removing.cascade).into(),
             by: removing.by,
+            unasked: removing.unasked,
         }
     }
 }
@@ -119,6 +120,7 @@ impl TryFrom<v1::Removing> for Removing {
             name: required("name", wire.name)?,
             cascade,
             by: wire.by,
+            unasked: wire.unasked,
         })
     }
 }

@@ -243,7 +243,7 @@ fn row() -> impl Strategy<Value = TargetRow> {
 
 fn removing() -> impl Strategy<Value = Removing> {
     (uuid(), name(), select(vec![Cascade::Foreground, Cascade::Background, Cascade::Orphan]), text())
-        .prop_map(|(application, name, cascade, by)| Removing { application, name, cascade, by })
+        .prop_map(|(application, name, cascade, by)| Removing { application, name, cascade, by, unasked: false })
 }
 
 fn spec() -> impl Strategy<Value = TargetSpec> {

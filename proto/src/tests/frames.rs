@@ -94,7 +94,7 @@ fn a_bad_field_is_named_by_its_path() {
 #[test]
 fn an_unknown_cascade_deletes_nothing() {
     let name = Some(v1::ApplicationName { namespace: "argocd".into(), name: "web".into() });
-    let removing = v1::Removing { application: vec![1; 16], name, cascade: 9, by: String::new() };
+    let removing = v1::Removing { application: vec![1; 16], name, cascade: 9, by: String::new(), unasked: false };
     let read = windlass_domain::target::Removing::try_from(removing);
     assert_eq!(read, Err(Invalid::new("cascade", "unknown value 9")));
 }

@@ -175,7 +175,13 @@ fn delta() -> Delta {
         approval: Some(Approval { bundle: Digest::of(b"bundle"), set: Digest::of(b"set"), by: "admin".into() }),
         adoption: Some(Adoption { keys: vec![key()], by: "admin".into() }),
     };
-    let removing = Removing { application: Uuid::from_u128(3), name, cascade: Cascade::Background, by: "admin".into() };
+    let removing = Removing {
+        application: Uuid::from_u128(3),
+        name,
+        cascade: Cascade::Background,
+        by: "admin".into(),
+        unasked: false,
+    };
     Delta {
         from: 6,
         to: position(),

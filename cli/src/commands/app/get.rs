@@ -101,7 +101,7 @@ fn target_row(target: &Target, now: Timestamp) -> Vec<String> {
         target.cluster.clone(),
         target.sync.clone(),
         target.health.clone(),
-        age::freshness(&target.freshness, now),
+        age::verified(&target.freshness, now),
         if target.freshness.connected { "yes" } else { "no" }.to_owned(),
         short(target.revision.as_deref()),
         words.join("; "),

@@ -9,6 +9,8 @@ use crate::commands::parse;
 use crate::output::{Format, age};
 use crate::view::Application;
 
+const HEADER: &[&str] = &["NAME", "PROJECT", "SYNC", "HEALTH", "VERIFIED", "REVISION", "CLUSTERS"];
+
 /// List applications with their state over all clusters, and how fresh that is.
 #[derive(Args)]
 #[command(
@@ -68,7 +70,7 @@ impl List {
         query.extend(self.labels.iter().map(|(key, value)| ("label", Some(format!("{key}={value}")))));
         let items = listing::read(client, &["applications"], query, &self.list).await?;
         let is_wide = self.list.format.output == Format::Wide;
-        let mut header = vec!["NAME", "PROJECT", "SYNC", "HEALTH", "VERIFIED", "REVISION", "CLUSTERS"];
+        let mut header = HEADER.to_vec();
         if is_wide {
             header.extend(["CONNECTED", "REPOSITORY", "PATH", "TARGET", "CONDITIONS"]);
         }
@@ -81,9 +83,9 @@ fn row(app: &Application, is_wide: bool, now: Timestamp) -> Vec<String> {
     let mut row = vec![
         app.full_name(),
         app.project.clone(),
-        app.status.sync.clone(),
-        if app.deletion.is_some() { format!("{} (deleting)", app.status.health) } else { app.status.health.clone() },
-        age::freshness(&app.status.freshness, now),
+        if app.deletion.is_some() { "Deleting".to_owned() } else { app.status.sync.clone() },
+        app.status.health.clone(),
+        age::verified(&app.status.freshness, now),
         short(app.source.revision.as_deref()),
         clusters(app),
     ];
@@ -112,4 +114,30 @@ fn clusters(app: &Application) -> String {
 /// The first seven digits of a commit.
 pub(super) fn short(revision: Option<&str>) -> String {
     revision.filter(|text| !text.is_empty()).map_or_else(|| "-".to_owned(), |text| text.chars().take(7).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::table;
+    use crate::view::{Freshness, Target};
+
+    #[test]
+    fn a_line_fits_into_a_hundred_columns() {
+        let now = Timestamp::from_second(1_000_000).expect("a time");
+        let mut app = Application {
+            namespace: "argocd".into(),
+            name: "checkout-frontend".into(),
+            project: "storefront".into(),
+            targets: vec![Target { cluster: "eu-west-1".into(), ..Target::default() }],
+            ..Application::default()
+        };
+        app.status.sync = "OutOfSync".into();
+        app.status.health = "Progressing".into();
+        app.status.freshness =
+            Freshness { verified_at: Timestamp::from_second(993_000).ok(), connected: false, stale: true };
+        app.source.revision = Some("0123456789".into());
+        let text = table::render(HEADER, vec![row(&app, false, now)]);
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+    }
 }

@@ -2,11 +2,14 @@
 
 use uuid::Uuid;
 
-use super::{AgentMessage, Compare, Hello, HubMessage, PROTOCOL_VERSION};
+use super::{AgentMessage, Compare, Hello, HubMessage, PROTOCOL_VERSION, distrusted_rows};
 use crate::desired_state::{Delta, Position};
 use crate::digest::Digest;
 use crate::discovery::Discovery;
 use crate::status::StatusDelta;
+
+/// Nothing may be decided on a history that this hub does not have.
+const ROLLED_BACK: &str = "this hub does not know the agent's generation: it was restored from an older backup; the cluster holds what it has";
 
 /// Where a session stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +56,8 @@ pub enum Event {
     Compared {
         /// The comparison.
         compare: Compare,
+        /// The newest generation that is stored: a session may not have been told of it.
+        generation: u64,
         /// Whether the hub's digest of the agent's reports is another one.
         reports_differ: bool,
         /// Whether the rows at the same generation are other ones.
@@ -146,8 +151,7 @@ fn greet(hello: Hello) -> (State, Vec<Action>) {
 fn open(hello: &Hello, opened: Opened) -> (State, Vec<Action>) {
     if !opened.knows_position {
         // Nothing may be decided on a history that this hub does not have: the agent keeps what it holds.
-        let reason = "this hub does not know the agent's generation: it was restored from an older backup; the cluster holds what it has".into();
-        return refuse(reason, 60_000);
+        return refuse(ROLLED_BACK.into(), 60_000);
     }
     let welcome = HubMessage::Welcome {
         epoch: opened.epoch,
@@ -158,7 +162,7 @@ fn open(hello: &Hello, opened: Opened) -> (State, Vec<Action>) {
     let held = hello.position.map(|position| position.generation);
     let newest = opened.position.generation;
     let in_sync = held == Some(newest) && hello.rows == opened.rows;
-    let since = held.filter(|held| *held < newest);
+    let since = held.filter(|held| *held < newest && hello.rows != distrusted_rows());
     if !in_sync {
         actions.push(Action::Load { since });
     }
@@ -185,20 +189,28 @@ fn in_session(epoch: u64, sent: Option<u64>, loading: bool, newest: u64, event: 
                     .into_iter()
                     .map(|(digest, compressed)| Action::Send(HubMessage::Content { digest, compressed })),
             );
-            let again = reached < newest;
+            // A store that went back, as after a failover, is not asked over and over for what it has lost.
+            let again = reached < newest && sent.is_none_or(|sent| reached > sent);
             if again {
                 actions.push(Action::Load { since: Some(reached) });
             }
             (open(Some(reached), again, newest.max(reached)), actions)
         }
-        Event::Compared { compare, reports_differ, rows_differ } => {
+        Event::Compared { compare, generation, reports_differ, rows_differ } => {
+            if compare.generation > generation {
+                return refuse(ROLLED_BACK.into(), 60_000);
+            }
             let answer = HubMessage::Compared { sent_at: compare.sent_at, want_reports: reports_differ };
             let mut actions = vec![Action::Send(answer)];
-            if rows_differ && !loading {
-                actions.push(Action::Load { since: None });
-                return (open(None, true, newest), actions);
+            let newest = newest.max(generation);
+            let since = if rows_differ { None } else { sent };
+            let load = !loading && since.is_none_or(|sent| sent < newest);
+            if load {
+                actions.push(Action::Load { since });
+                return (open(since, true, newest), actions);
             }
-            if compare.watches_live && !reports_differ && !rows_differ {
+            let is_newest = compare.generation == newest;
+            if compare.watches_live && !reports_differ && !rows_differ && is_newest {
                 actions.push(Action::StoreVerified);
             }
             (open(sent, loading, newest), actions)
@@ -289,6 +301,16 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_that_does_not_trust_its_rows_gets_all_of_them() {
+        let (state, _) = step(
+            State::AwaitingHello,
+            Event::Received(AgentMessage::Hello(Hello { rows: distrusted_rows(), ..hello(Some(3)) })),
+        );
+        let (_, actions) = step(state, Event::Opened(opened(5)));
+        assert_eq!(loads(&actions), [None]);
+    }
+
+    #[test]
     fn a_hub_that_was_rolled_back_decides_nothing() {
         let (state, actions) = session(Some(9), Opened { knows_position: false, ..opened(5) });
         assert_eq!(state, State::Closed);
@@ -308,15 +330,52 @@ mod tests {
         assert!(loads(&actions).is_empty());
     }
 
-    #[test]
-    fn facts_are_verified_only_when_everything_agrees_and_watches_are_live() {
-        let compare = |watches_live| Compare {
+    fn comparison(generation: u64, watches_live: bool) -> Compare {
+        Compare {
             sent_at: from_millis(1),
-            generation: 5,
+            generation,
             rows: Digest::of(b"rows"),
             reported: Digest::of(b"r"),
             watches_live,
-        };
+        }
+    }
+
+    fn compared(at_agent: u64, stored: u64) -> Event {
+        let compare = comparison(at_agent, true);
+        Event::Compared { compare, generation: stored, reports_differ: false, rows_differ: false }
+    }
+
+    #[test]
+    fn a_comparison_finds_the_generation_that_nobody_told_of() {
+        let (state, _) = session(Some(5), opened(5));
+        let (state, actions) = step(state, compared(5, 6));
+        assert_eq!(loads(&actions), [Some(5)]);
+        assert!(!actions.contains(&Action::StoreVerified), "behind is not verified");
+        let (state, actions) = step(state, compared(5, 6));
+        assert!(loads(&actions).is_empty() && !actions.contains(&Action::StoreVerified), "it is being loaded");
+        let (state, _) = step(state, Event::Loaded { delta: delta(6), contents: vec![] });
+        let (state, actions) = step(state, compared(5, 6));
+        assert!(loads(&actions).is_empty() && !actions.contains(&Action::StoreVerified), "it is on its way");
+        let (_, actions) = step(state, compared(6, 6));
+        assert!(actions.contains(&Action::StoreVerified));
+    }
+
+    #[test]
+    fn a_store_that_went_back_ends_the_session() {
+        let (state, _) = session(Some(5), opened(5));
+        let (state, actions) = step(state, compared(5, 4));
+        assert_eq!(state, State::Closed);
+        assert!(matches!(&actions[0], Action::Send(HubMessage::Refused { reason, .. }) if reason.contains("backup")));
+        let (state, _) = session(Some(5), opened(5));
+        let (state, _) = step(state, Event::DesiredChanged { generation: 9 });
+        let (state, actions) = step(state, Event::Loaded { delta: delta(6), contents: vec![] });
+        assert_eq!(loads(&actions), [Some(6)]);
+        let (_, actions) = step(state, Event::Loaded { delta: delta(6), contents: vec![] });
+        assert!(loads(&actions).is_empty(), "what the store does not have is not asked for over and over");
+    }
+
+    #[test]
+    fn facts_are_verified_only_when_everything_agrees_and_watches_are_live() {
         for (watches_live, reports_differ, rows_differ, want) in [
             (true, false, false, true),
             (false, false, false, false),
@@ -324,7 +383,8 @@ mod tests {
             (true, false, true, false),
         ] {
             let (state, _) = session(Some(5), opened(5));
-            let event = Event::Compared { compare: compare(watches_live), reports_differ, rows_differ };
+            let event =
+                Event::Compared { compare: comparison(5, watches_live), generation: 5, reports_differ, rows_differ };
             let (_, actions) = step(state, event);
             assert_eq!(actions.contains(&Action::StoreVerified), want);
             assert_eq!(!loads(&actions).is_empty(), rows_differ);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::prune::takes_others_along;
 use super::{Assessment, Facts, ObjectState, assess, order};
 use crate::application::Cascade;
 use crate::digest::Digest;
@@ -11,6 +12,7 @@ use crate::live::{LiveState, Observed};
 use crate::manifest::ResourceKey;
 use crate::ownership::Owner;
 use crate::status::Hold;
+use crate::target::Removing;
 
 /// What a sync is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,14 +106,16 @@ pub fn plan(facts: &Facts<'_>, intent: Intent) -> (Assessment, SyncPlan) {
 }
 
 /// Plans a target's removal: everything that is ours goes, last kinds first; with [`Cascade::Orphan`] it is only forgotten. A kind that a complete discovery
-/// no longer has took its objects along.
+/// no longer has took its objects along. Where nobody asked for the removal, what takes other objects along is left (promise P2): a mistyped label must not
+/// delete a namespace.
 pub fn plan_removal(
     inventory: &Inventory,
     live: &LiveState,
     owner: &Owner,
     discovery: &Discovery,
-    cascade: Cascade,
+    removing: &Removing,
 ) -> SyncPlan {
+    let cascade = removing.cascade;
     let mut plan = SyncPlan::default();
     for (key, owned) in &inventory.entries {
         let forget = |plan: &mut SyncPlan, why: &str| plan.push(LAST, Verb::Forget, key, &owned.api_version, why);
@@ -126,6 +130,9 @@ pub fn plan_removal(
             Observed::Unknown(why) => plan.skipped.push((key.clone(), why)),
             Observed::Present(object) if !owner.owns(key, &object, inventory.applied_uid(key)) => {
                 forget(&mut plan, "never applied, or somebody else's by now");
+            }
+            Observed::Present(_) if removing.unasked && takes_others_along(key) => {
+                forget(&mut plan, "left in place: nobody asked for it to be deleted with what is in it");
             }
             Observed::Present(object) if object.kept_on_delete.is_some() => forget(&mut plan, "it asks to be kept"),
             Observed::Present(object) => {

@@ -4,6 +4,7 @@ use crate::discovery::ApiResource;
 use crate::inventory::InventoryEntry;
 use crate::name::ApplicationName;
 use crate::sync::plan::{Intent, Verb, plan};
+use crate::target::Removing;
 
 const ALL: Intent = Intent { prune: true, heal_only: false };
 
@@ -37,6 +38,11 @@ fn ours(kind: &str, name: &str) -> LiveObject {
         installation_id: Some("here".into()),
         ..LiveObject::default()
     }
+}
+
+fn removing(cascade: crate::application::Cascade) -> Removing {
+    let name = ApplicationName::new("", "web").expect("a name");
+    Removing { application: uuid::Uuid::nil(), name, cascade, by: "ann".into(), unasked: false }
 }
 
 fn present(kind: &str, name: &str, drift: Drift) -> Observed {
@@ -248,7 +254,8 @@ fn a_kind_that_is_not_served_is_missing_and_never_pruned() {
 fn a_removal_takes_what_is_ours_and_waits_for_what_is_not_known() {
     let mut world = World::settled();
     world.own("ConfigMap", "unseen", "x");
-    let removal = |cascade| plan_removal(&world.inventory, &world.live, &world.owner, &world.discovery, cascade);
+    let removal =
+        |cascade| plan_removal(&world.inventory, &world.live, &world.owner, &world.discovery, &removing(cascade));
     let plan = removal(crate::application::Cascade::Background);
     let names: Vec<&str> = plan.actions.iter().map(|a| a.key.name.as_str()).collect();
     assert_eq!(names, ["web", "settings"]);
@@ -282,7 +289,7 @@ fn what_asks_to_be_kept_is_kept() {
         &world.live,
         &world.owner,
         &world.discovery,
-        crate::application::Cascade::Foreground,
+        &removing(crate::application::Cascade::Foreground),
     );
     let of_old = plan.actions.iter().find(|a| a.key.name == "old").map(|a| a.verb.clone());
     assert_eq!(of_old, Some(Verb::Forget));
@@ -303,7 +310,7 @@ fn what_was_named_and_never_applied_is_not_ours_to_delete() {
         &world.live,
         &world.owner,
         &world.discovery,
-        crate::application::Cascade::Foreground,
+        &removing(crate::application::Cascade::Foreground),
     );
     let of_theirs = plan.actions.iter().find(|a| a.key.name == "theirs").map(|a| a.verb.clone());
     assert_eq!(of_theirs, Some(Verb::Forget));
@@ -319,7 +326,7 @@ fn a_kind_that_is_gone_does_not_hold_up_a_removal_unless_its_discovery_failed() 
             &world.live,
             &world.owner,
             &world.discovery,
-            crate::application::Cascade::Foreground,
+            &removing(crate::application::Cascade::Foreground),
         );
         (plan.actions.iter().filter(|a| a.verb == Verb::Forget).count(), plan.skipped.len())
     };
@@ -349,4 +356,22 @@ fn an_object_whose_kind_is_not_served_yet_waits_without_an_apply() {
     let (_, plan) = plan(&world.facts(), ALL);
     assert!(plan.actions.is_empty());
     assert!(plan.skipped.iter().all(|(_, why)| why.contains("CustomResourceDefinition")) && plan.skipped.len() == 2);
+}
+
+#[test]
+fn a_removal_that_nobody_asked_for_leaves_what_takes_others_along() {
+    let mut world = World::settled();
+    let namespace =
+        ResourceKey { group: String::new(), kind: "Namespace".into(), namespace: String::new(), name: "shop".into() };
+    let entry = InventoryEntry { api_version: "v1".into(), digest: Some(digest("ns")), baseline: None };
+    world.inventory.entries.insert(namespace.clone(), entry);
+    let marks = LiveObject { tracking_id: Some("web:/Namespace:shop/shop".into()), ..ours("Namespace", "shop") };
+    world.live.set(namespace, Observed::Present(marks));
+    let asked = removing(crate::application::Cascade::Foreground);
+    let verb = |removing: &Removing| {
+        let plan = plan_removal(&world.inventory, &world.live, &world.owner, &world.discovery, removing);
+        plan.actions.iter().find(|a| a.key.kind == "Namespace").map(|a| a.verb.clone())
+    };
+    assert!(matches!(verb(&asked), Some(Verb::Delete { .. })));
+    assert_eq!(verb(&Removing { unasked: true, ..asked }), Some(Verb::Forget));
 }

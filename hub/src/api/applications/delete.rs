@@ -38,5 +38,6 @@ pub(crate) async fn delete(
     let now = shared.state.clock.now();
     let positions = shared.state.store.delete_application(&application.name, cascade, caller.name(), now).await?;
     shared.state.registry.notify(&positions);
+    shared.state.desired.application_changed(&application.name, 0);
     Ok((StatusCode::ACCEPTED, Json(Deleting { cascade, clusters: positions.len() })))
 }

@@ -89,9 +89,8 @@ async fn write(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest,
 async fn store(shared: &Shared, manifest: &ApplicationManifest, seen: u64) -> Result<Answer> {
     let now = shared.state.clock.now();
     let put = shared.state.store.put_application(manifest, Origin::Api, Some(seen), now).await?;
-    if put.outcome != PutOutcome::Unchanged {
-        shared.state.desired.application_changed(put.value.uid, &put.value.name);
-    }
+    // Whatever the outcome: the answer of the write that changed it may have been lost, and nobody told.
+    shared.state.desired.application_changed(&put.value.name, put.value.revision);
     let status = if put.outcome == PutOutcome::Created { StatusCode::CREATED } else { StatusCode::OK };
     let object = object(shared, &manifest.name).await?;
     let mut headers = etag(put.value.revision);

@@ -153,15 +153,46 @@ pub(super) async fn reachable(store: &SqlStore, cluster: Uuid, digests: &[Digest
     Ok(found)
 }
 
-/// Drops contents that no row, no agent's copy and no application's last compilation names, when they are older than `before`.
+/// What nothing names: no row, no agent's copy, no application's last compilation.
+const UNNAMED: &str = "NOT EXISTS (SELECT 1 FROM target_contents t WHERE t.digest = contents.digest)
+    AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN target_contents t ON t.digest = m.bundle WHERE m.member = contents.digest)
+    AND NOT EXISTS (SELECT 1 FROM compiled p WHERE p.bundle = contents.digest)
+    AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN compiled p ON p.bundle = m.bundle WHERE m.member = contents.digest)";
+
+/// Drops contents that nothing names, when they are older than `before`: looked for in reading transactions and dropped in small writing ones, so that
+/// nobody waits for more than a chunk.
 pub(super) async fn collect_garbage(store: &SqlStore, before: Timestamp) -> Result<u64> {
+    let (mut dropped, mut after) = (0, String::new());
+    while let Some(last) = end_of_chunk(store, before, &after).await? {
+        let unnamed = unnamed(store, before, &after, &last).await?;
+        if !unnamed.is_empty() {
+            dropped += drop_all(store, &unnamed).await?;
+        }
+        after = last;
+    }
+    Ok(dropped)
+}
+
+/// The last address of the next chunk; `None` at the end.
+async fn end_of_chunk(store: &SqlStore, before: Timestamp, after: &str) -> Result<Option<String>> {
+    let text = "SELECT MAX(digest) AS last FROM (
+        SELECT digest FROM contents WHERE created_at < $1 AND digest > $2 ORDER BY digest LIMIT $3) AS chunk";
+    store.db.read().await?.one(text, args![before, after, CHUNK as u64]).await?.opt_text("last")
+}
+
+async fn unnamed(store: &SqlStore, before: Timestamp, after: &str, last: &str) -> Result<Vec<Digest>> {
+    let text = format!(
+        "SELECT digest FROM contents WHERE created_at < $1 AND digest > $2 AND digest <= $3 AND {UNNAMED} ORDER BY digest"
+    );
+    let rows = store.db.read().await?.all(text, args![before, after, last]).await?;
+    rows.iter().map(|row| row.digest("digest")).collect()
+}
+
+/// What was named meanwhile stays.
+async fn drop_all(store: &SqlStore, digests: &[Digest]) -> Result<u64> {
     let mut write = store.write().await?;
-    let text = "DELETE FROM contents WHERE created_at < $1
-        AND NOT EXISTS (SELECT 1 FROM target_contents t WHERE t.digest = contents.digest)
-        AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN target_contents t ON t.digest = m.bundle WHERE m.member = contents.digest)
-        AND NOT EXISTS (SELECT 1 FROM compiled p WHERE p.bundle = contents.digest)
-        AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN compiled p ON p.bundle = m.bundle WHERE m.member = contents.digest)";
-    let dropped = write.execute(text, args![before]).await?;
+    let text = format!("DELETE FROM contents WHERE digest IN ({}) AND {UNNAMED}", placeholders(1, digests.len()));
+    let dropped = write.execute(text, digests.iter().map(|digest| Arg::from(*digest)).collect()).await?;
     write.commit().await?;
     Ok(dropped)
 }

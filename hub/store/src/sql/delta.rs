@@ -13,6 +13,11 @@ pub(super) async fn current(store: &SqlStore, cluster: Uuid) -> Result<Position>
     position(&mut store.db.read().await?, cluster).await
 }
 
+pub(super) async fn generations(store: &SqlStore) -> Result<Vec<(Uuid, u64)>> {
+    let rows = store.db.read().await?.all("SELECT uid, generation FROM clusters WHERE connected = 1", args![]).await?;
+    rows.iter().map(|row| Ok((row.uuid("uid")?, row.number("generation")?))).collect()
+}
+
 /// Finished removals are named in a full list too: a row that is merely missing would be frozen at the agent.
 pub(super) async fn since(store: &SqlStore, cluster: Uuid, since: Option<u64>) -> Result<Delta> {
     let mut tx = store.db.read().await?;

@@ -106,6 +106,7 @@ fn leaving(application: &Application, commit: &DesiredCommit) -> TargetRow {
         name: application.name.clone(),
         cascade: commit.leaving,
         by: "windlass: the application no longer names this cluster".into(),
+        unasked: true,
     })
 }
 

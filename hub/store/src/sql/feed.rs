@@ -1,6 +1,7 @@
 //! The watch feed: what changed after a revision, newest state only.
 
 use tokio::sync::watch;
+use windlass_domain::name::ApplicationName;
 
 use super::SqlStore;
 use super::arg::args;
@@ -9,7 +10,7 @@ use super::row::{Row, unreadable};
 use super::tx::Tx;
 use super::write::announce;
 use crate::error::{Error, Result};
-use crate::model::{Change, ChangeKind};
+use crate::model::{Change, ChangeKind, Written};
 
 /// Most changes that one call returns.
 const MOST: u32 = 10_000;
@@ -45,6 +46,33 @@ pub(super) async fn changes(store: &SqlStore, after: u64, limit: u32) -> Result<
     }
     let rows = tx.all(CHANGES, args![after, i64::from(limit.clamp(1, MOST))]).await?;
     rows.iter().map(change).collect()
+}
+
+/// A record's own revision is never above the revision of all that is shown of it, by which both are found.
+pub(super) async fn written(store: &SqlStore, after: u64) -> Result<Written> {
+    let mut tx = store.db.read().await?;
+    let feed = tx.one("SELECT revision, floor FROM feed WHERE id = 1", args![]).await?;
+    let (revision, floor) = (feed.number("revision")?, feed.number("floor")?);
+    let text = "SELECT namespace, name, record_revision FROM applications WHERE revision > $1 AND record_revision > $1 ORDER BY revision";
+    let mut applications = Vec::new();
+    for row in tx.all(text, args![after]).await? {
+        let name = ApplicationName { namespace: row.text("namespace")?, name: row.text("name")? };
+        applications.push((name, row.number("record_revision")?));
+    }
+    let text = "SELECT uid FROM clusters WHERE revision > $1 AND record_revision > $1 LIMIT 1";
+    let mut clusters = tx.optional(text, args![after]).await?.is_some();
+    for row in tx.all("SELECT kind, name FROM tombstones WHERE revision > $1 ORDER BY revision", args![after]).await? {
+        match row.text("kind")?.as_str() {
+            "application" => {
+                let name = ApplicationName::parse(&row.text("name")?);
+                applications.push((name.map_err(|error| unreadable("name", error))?, 0));
+            }
+            "cluster" => clusters = true,
+            _ => {}
+        }
+    }
+    // Below the floor a cluster may have gone without a trace.
+    Ok(Written { revision, applications, clusters: clusters || after < floor })
 }
 
 /// The feed's newest revision, as a transaction sees it.

@@ -36,6 +36,10 @@ pub(super) async fn spend(
     key_digest: [u8; 32],
     now: Timestamp,
 ) -> Result<Spend> {
+    // Anybody can call this: what is no token at all costs no place in the writers' queue.
+    if store.db.read().await?.optional("SELECT id FROM join_tokens WHERE id = $1", args![id]).await?.is_none() {
+        return Ok(Spend::Refused(SpendRefusal::Unknown));
+    }
     let mut write = store.write().await?;
     let text = "UPDATE join_tokens SET key_digest = $3
         WHERE id = $1 AND secret_hash = $2 AND expires_at > $4

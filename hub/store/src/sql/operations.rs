@@ -22,6 +22,9 @@ const LIST: &str = "operations";
 /// So many finished operations of each target are kept.
 const HISTORY: u64 = 100;
 
+/// So many are forgotten in one transaction.
+const FORGET_AT_ONCE: u64 = 500;
+
 macro_rules! columns {
     () => {
         "id, application, cluster, namespace, name, cluster_name, request, state, created_at, revision"
@@ -131,6 +134,22 @@ async fn prune(write: &mut Write, application: Uuid, cluster: Uuid) -> Result<()
     Ok(())
 }
 
+/// Forgets operations of applications that are gone, when they are older than `before`; a limited number in each transaction.
+pub(super) async fn forget(store: &SqlStore, before: Timestamp) -> Result<u64> {
+    let text = "DELETE FROM operations WHERE id IN (SELECT o.id FROM operations o WHERE o.created_at < $1
+        AND NOT EXISTS (SELECT 1 FROM applications a WHERE a.uid = o.application) ORDER BY o.created_at LIMIT $2)";
+    let mut forgotten = 0;
+    loop {
+        let mut write = store.write().await?;
+        let some = write.execute(text, args![before, FORGET_AT_ONCE]).await?;
+        write.commit().await?;
+        forgotten += some;
+        if some < FORGET_AT_ONCE {
+            return Ok(forgotten);
+        }
+    }
+}
+
 pub(super) async fn get(store: &SqlStore, id: Uuid) -> Result<Option<OperationRecord>> {
     let text = concat!("SELECT ", columns!(), " FROM operations WHERE id = $1");
     store.db.read().await?.optional(text, args![id]).await?.as_ref().map(record).transpose()
@@ -141,7 +160,7 @@ pub(super) async fn list(
     application: Option<Uuid>,
     query: &ListQuery,
 ) -> Result<Page<OperationRecord>> {
-    let after: Option<Key> = place(query, LIST)?;
+    let after: Option<Key> = place(&store.seal, query, LIST)?;
     let mut clauses = String::from("name LIKE $1 ESCAPE '\\'");
     let mut args = args![containing(&query.search)?];
     if let Some(application) = application {
@@ -167,7 +186,7 @@ pub(super) async fn list(
     let rows = tx.all(text, args).await?;
     let revision = revision(&mut tx).await?;
     let key = |row: &Row| Ok(Key { created_at: row.int("created_at")?, id: row.text("id")? });
-    page(rows, query, LIST, (total, revision), key, |row| record(&row))
+    page(&store.seal, rows, query, LIST, (total, revision), key, |row| record(&row))
 }
 
 fn record(row: &Row) -> Result<OperationRecord> {

@@ -1,4 +1,4 @@
-//! Pages: how large, and where the next one begins. A token holds the sort key of the last item, so that pages stay put while things come and go.
+//! Pages: how large, and where the next one begins. A token holds the sort key of the last item, sealed, so that pages stay put while things come and go.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::model::{ListQuery, Page};
+use crate::seal::{Place, SealKey};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MOST: u32 = 1000;
@@ -20,19 +21,20 @@ pub(super) fn limit(query: &ListQuery) -> usize {
 }
 
 /// The sort key that the page begins after. `list` names the list and its order: another list's token is refused.
-pub(super) fn place<K: DeserializeOwned>(query: &ListQuery, list: &str) -> Result<Option<K>> {
+pub(super) fn place<K: DeserializeOwned>(seal: &SealKey, query: &ListQuery, list: &str) -> Result<Option<K>> {
     let Some(token) = &query.after else { return Ok(None) };
     let bad = || Error::Invalid("the page token is not of this list: begin at its first page".into());
     if token.len() > LONGEST_TOKEN {
         return Err(bad());
     }
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| bad())?;
-    let (of, key): (String, K) = serde_json::from_slice(&bytes).map_err(|_| bad())?;
-    if of == list { Ok(Some(key)) } else { Err(bad()) }
+    let sealed = URL_SAFE_NO_PAD.decode(token).map_err(|_| bad())?;
+    let bytes = seal.open(of(list), &sealed).map_err(|_| bad())?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| bad())
 }
 
 /// A page of rows that were read with one more than the limit.
 pub(super) fn page<R, T, K: Serialize>(
+    seal: &SealKey,
     mut rows: Vec<R>,
     query: &ListQuery,
     list: &str,
@@ -44,16 +46,22 @@ pub(super) fn page<R, T, K: Serialize>(
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = match rows.last() {
-        Some(last) if more => Some(token(list, key(last)?)?),
+        Some(last) if more => Some(token(seal, list, key(last)?)?),
         _ => None,
     };
     let items = rows.into_iter().map(item).collect::<Result<Vec<_>>>()?;
     Ok(Page { items, total, next, revision })
 }
 
-fn token<K: Serialize>(list: &str, key: K) -> Result<String> {
-    let bytes = serde_json::to_vec(&(list, key)).map_err(|error| Error::Invalid(error.to_string()))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+/// Sealed: the last item of a page may be one that its reader must not see.
+fn token<K: Serialize>(seal: &SealKey, list: &str, key: K) -> Result<String> {
+    let bytes = serde_json::to_vec(&key).map_err(|error| Error::Invalid(error.to_string()))?;
+    Ok(URL_SAFE_NO_PAD.encode(seal.seal(of(list), &bytes)?))
+}
+
+/// Another list's token does not open.
+fn of(list: &str) -> Place<'_> {
+    Place { table: "pages", row: list, column: "after" }
 }
 
 /// A pattern for `LIKE ... ESCAPE '\'` that finds the text anywhere, lower-case.
@@ -79,11 +87,14 @@ mod tests {
     #[test]
     fn a_token_leads_back_to_its_own_list_only() {
         let query = |after: &str| ListQuery { after: Some(after.to_owned()), ..ListQuery::default() };
-        let given = token("clusters", ("eu-1", 7)).expect("a token");
-        assert_eq!(place(&query(&given), "clusters").expect("read"), Some(("eu-1".to_owned(), 7)));
-        assert!(place::<(String, i64)>(&query(&given), "repositories").is_err());
-        assert!(place::<(String, i64)>(&query("nonsense"), "clusters").is_err());
-        assert_eq!(place::<(String, i64)>(&ListQuery::default(), "clusters").expect("read"), None);
+        let seal = SealKey::from_bytes([7; 32]).expect("a key");
+        let given = token(&seal, "clusters", ("eu-1", 7)).expect("a token");
+        let readable = URL_SAFE_NO_PAD.decode(&given).expect("text");
+        assert!(!readable.windows(4).any(|bytes| bytes == b"eu-1"), "a name that the caller may not see");
+        assert_eq!(place(&seal, &query(&given), "clusters").expect("read"), Some(("eu-1".to_owned(), 7)));
+        assert!(place::<(String, i64)>(&seal, &query(&given), "repositories").is_err());
+        assert!(place::<(String, i64)>(&seal, &query("nonsense"), "clusters").is_err());
+        assert_eq!(place::<(String, i64)>(&seal, &ListQuery::default(), "clusters").expect("read"), None);
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn credentials(url: &str) -> Place<'_> {
 }
 
 pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Page<RepositoryRecord>> {
-    let after: Option<String> = place(query, LIST)?;
+    let after: Option<String> = place(&store.seal, query, LIST)?;
     let pattern = containing(&query.search)?;
     let mut tx = store.db.read().await?;
     let count = "SELECT COUNT(*) AS total FROM repositories WHERE lower(url) LIKE $1 ESCAPE '\\' OR lower(name) LIKE $1 ESCAPE '\\'";
@@ -85,7 +85,7 @@ pub(super) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Page<Rep
         WHERE (lower(url) LIKE $1 ESCAPE '\\' OR lower(name) LIKE $1 ESCAPE '\\') AND url > $2 ORDER BY url LIMIT $3";
     let rows = tx.all(text, args![pattern, after.unwrap_or_default(), limit(query) as u64 + 1]).await?;
     let revision = revision(&mut tx).await?;
-    page(rows, query, LIST, (total, revision), |row| row.text("url"), |row| record(&row))
+    page(&store.seal, rows, query, LIST, (total, revision), |row| row.text("url"), |row| record(&row))
 }
 
 pub(super) async fn delete(store: &SqlStore, url: &str) -> Result<bool> {

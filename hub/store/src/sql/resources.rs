@@ -52,7 +52,7 @@ pub(super) async fn list(
     cluster: Option<Uuid>,
     query: &ListQuery,
 ) -> Result<Page<(Uuid, ResourceStatus)>> {
-    let after: Option<Key> = place(query, LIST)?;
+    let after: Option<Key> = place(&store.seal, query, LIST)?;
     let mut clauses = String::from("application = $1 AND lower(name) LIKE $2 ESCAPE '\\'");
     let mut args = args![application, containing(&query.search)?];
     if let Some(cluster) = cluster {
@@ -77,5 +77,5 @@ pub(super) async fn list(
     let rows = tx.all(text, args).await?;
     let revision = revision(&mut tx).await?;
     let key = |row: &Row| Ok(Key { name: row.text("name")?, cluster: row.text("cluster")? });
-    page(rows, query, LIST, (total, revision), key, |row| Ok((row.uuid("cluster")?, row.json("status")?)))
+    page(&store.seal, rows, query, LIST, (total, revision), key, |row| Ok((row.uuid("cluster")?, row.json("status")?)))
 }

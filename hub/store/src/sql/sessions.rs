@@ -17,7 +17,7 @@ use super::tx::Tx;
 use super::write::Write;
 use super::{applications, contents};
 use crate::error::{Error, Result};
-use crate::model::Session;
+use crate::model::{Comparison, Session};
 
 pub(super) async fn open(store: &SqlStore, cluster: Uuid, hello: &Hello, now: Timestamp) -> Result<Opened> {
     let mut write = store.write().await?;
@@ -150,10 +150,11 @@ pub(super) async fn verified(store: &SqlStore, session: Session, at: Timestamp) 
 }
 
 /// Rows are compared only where both ends are at the same generation: in between, a delta is on its way.
-pub(super) async fn compare(store: &SqlStore, cluster: Uuid, compare: &Compare) -> Result<(bool, bool)> {
+pub(super) async fn compare(store: &SqlStore, cluster: Uuid, compare: &Compare) -> Result<Comparison> {
     let mut tx = store.db.read().await?;
     let row = state(&mut tx, cluster).await?;
-    let same_generation = row.number("generation")? == compare.generation;
-    let rows_differ = same_generation && row.digest("rows_digest")? != compare.rows;
-    Ok((reported(&mut tx, cluster).await? != compare.reported, rows_differ))
+    let generation = row.number("generation")?;
+    let rows_differ = generation == compare.generation && row.digest("rows_digest")? != compare.rows;
+    let reports_differ = reported(&mut tx, cluster).await? != compare.reported;
+    Ok(Comparison { generation, reports_differ, rows_differ })
 }

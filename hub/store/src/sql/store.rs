@@ -220,7 +220,7 @@ impl Store for SqlStore {
         again!(status::apply(self, session, deltas, now))
     }
 
-    async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<(bool, bool)> {
+    async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<Comparison> {
         again!(sessions::compare(self, cluster, compare))
     }
 
@@ -244,6 +244,10 @@ impl Store for SqlStore {
 
     async fn position(&self, cluster: Uuid) -> Result<Position> {
         again!(delta::current(self, cluster))
+    }
+
+    async fn generations(&self) -> Result<Vec<(Uuid, u64)>> {
+        again!(delta::generations(self))
     }
 
     async fn delta(&self, cluster: Uuid, since: Option<u64>) -> Result<Delta> {
@@ -283,8 +287,16 @@ impl Store for SqlStore {
         again!(feed::changes(self, after, limit))
     }
 
+    async fn written(&self, after: u64) -> Result<Written> {
+        again!(feed::written(self, after))
+    }
+
     async fn collect_garbage(&self, before: Timestamp) -> Result<u64> {
         again!(contents::collect_garbage(self, before))
+    }
+
+    async fn forget_operations(&self, before: Timestamp) -> Result<u64> {
+        again!(operations::forget(self, before))
     }
 
     async fn ping(&self) -> Result<()> {

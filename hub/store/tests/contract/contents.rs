@@ -66,6 +66,18 @@ contract! {
         assert_eq!(again.expose(), CANARY);
     }
 
+    async fn garbage_is_dropped_in_chunks_up_to_the_last(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let web = application(&*bed, "web").await;
+        let manifest = |index: u32| json_text(&format!("object-{index}"));
+        let large = bundle_of("a", (0..1200).map(manifest).collect());
+        bed.commit_desired(commit(&web, &large, &[eu.uid]), at(1)).await.expect("committed");
+        bed.commit_desired(commit(&web, &rendered("b"), &[eu.uid]), at(2)).await.expect("committed");
+        assert_eq!(bed.collect_garbage(at(10)).await.expect("collected"), 1201);
+        assert_eq!(bed.collect_garbage(at(10)).await.expect("collected"), 0);
+        assert_eq!(bed.contents(eu.uid, &[rendered("b").bundle]).await.expect("contents").len(), 1);
+    }
+
     async fn what_nothing_names_is_dropped(bed: Bed) {
         let eu = cluster(&*bed, "eu-1").await;
         let (web, first) = deployed(&*bed, "web", &eu).await;
@@ -84,4 +96,9 @@ contract! {
         bed.collect_garbage(at(20)).await.expect("collected");
         assert_eq!(bed.contents(eu.uid, &kept).await.expect("contents"), vec![], "a target on its way out needs none");
     }
+}
+
+fn json_text(text: &str) -> (Digest, Vec<u8>) {
+    let manifest = serde_json::json!({"text": text}).to_string().into_bytes();
+    (Digest::of(&manifest), manifest)
 }

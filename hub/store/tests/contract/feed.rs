@@ -53,6 +53,24 @@ contract! {
         assert_eq!(seen.values().copied().collect::<Vec<_>>(), vec![1; seen.len()]);
     }
 
+    async fn what_people_write_is_told_from_what_is_reported(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let (web, _) = deployed(&*bed, "web", &eu).await;
+        application(&*bed, "api").await;
+        let session = session(&*bed, &eu).await;
+        let all = bed.written(0).await.expect("read");
+        assert_eq!((all.applications.len(), all.clusters, all.revision), (2, true, *bed.newest().borrow()));
+        bed.apply_status(session, &[healthy(&web).delta_from(None)], at(3)).await.expect("applied");
+        bed.verified(session, at(3)).await.expect("stored");
+        let nothing = bed.written(all.revision).await.expect("read");
+        assert_eq!((&nothing.applications, nothing.clusters, nothing.revision > all.revision), (&vec![], false, true));
+        bed.delete_application(&name("api"), Cascade::Orphan, "ann", at(4)).await.expect("deleted");
+        let gone = bed.written(nothing.revision).await.expect("read");
+        assert_eq!((gone.applications, gone.clusters), (vec![(name("api"), 0)], false));
+        bed.delete_cluster("eu-1").await.expect("deleted");
+        assert!(bed.written(gone.revision).await.expect("read").clusters);
+    }
+
     async fn a_report_that_says_nothing_new_is_no_change(bed: Bed) {
         let eu = cluster(&*bed, "eu-1").await;
         let (web, _) = deployed(&*bed, "web", &eu).await;

@@ -1,6 +1,7 @@
 //! Operations: at most one a target, each a record.
 
 use uuid::Uuid;
+use windlass_domain::application::Cascade;
 use windlass_domain::health::HealthStatus;
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::status::{SyncStatus, TargetReport, TargetSummary};
@@ -22,6 +23,19 @@ fn with_operation(
 }
 
 contract! {
+    async fn operations_of_what_is_gone_are_forgotten_when_they_are_old(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let (web, bundle) = deployed(&*bed, "web", &eu).await;
+        let asked = operation(&bundle);
+        bed.amend_target(web.uid, eu.uid, Amendment::Operation(asked.clone()), at(2)).await.expect("asked");
+        assert_eq!(bed.forget_operations(at(10)).await.expect("forgotten"), 0, "its application is there");
+        bed.delete_cluster("eu-1").await.expect("deleted");
+        bed.delete_application(&web.name, Cascade::Orphan, "ann", at(3)).await.expect("deleted");
+        assert_eq!(bed.forget_operations(at(2)).await.expect("forgotten"), 0, "it may still be looked at");
+        assert_eq!(bed.forget_operations(at(10)).await.expect("forgotten"), 1);
+        assert_eq!(bed.operation(asked.id).await.expect("read"), None);
+    }
+
     async fn one_operation_is_active_at_most(bed: Bed) {
         let eu = cluster(&*bed, "eu-1").await;
         let (web, bundle) = deployed(&*bed, "web", &eu).await;

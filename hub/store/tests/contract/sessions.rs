@@ -5,7 +5,7 @@ use windlass_domain::digest::Digest;
 use windlass_domain::discovery::{ApiResource, Discovery};
 use windlass_domain::exchange::{Compare, Hello};
 use windlass_domain::status::reported_digest;
-use windlass_store::{Error, Session, Store};
+use windlass_store::{Comparison, Error, Session, Store};
 
 use crate::bed::Bed;
 use crate::contract;
@@ -74,16 +74,29 @@ contract! {
             reported: reported_digest([(&web.uid, &report.digest())]),
             watches_live: true,
         };
-        assert_eq!(bed.compare(eu.uid, &same).await.expect("compared"), (false, false));
+        let generation = delta.to.generation;
+        let found = |reports_differ, rows_differ| Comparison { generation, reports_differ, rows_differ };
+        assert_eq!(bed.compare(eu.uid, &same).await.expect("compared"), found(false, false));
         let other_report = Compare { reported: reported_digest([]), ..same.clone() };
-        assert_eq!(bed.compare(eu.uid, &other_report).await.expect("compared"), (true, false));
+        assert_eq!(bed.compare(eu.uid, &other_report).await.expect("compared"), found(true, false));
         let other_rows = Compare { rows: Digest::of(b"other"), ..same.clone() };
-        assert_eq!(bed.compare(eu.uid, &other_rows).await.expect("compared"), (false, true));
+        assert_eq!(bed.compare(eu.uid, &other_rows).await.expect("compared"), found(false, true));
         let on_its_way = Compare { generation: 0, ..other_rows };
-        assert_eq!(bed.compare(eu.uid, &on_its_way).await.expect("compared"), (false, false));
+        assert_eq!(bed.compare(eu.uid, &on_its_way).await.expect("compared"), found(false, false), "and it says where the store is");
         let greeting = Hello { reported: same.reported, ..hello(None) };
         let opened = bed.open_session(eu.uid, &greeting, at(5)).await.expect("opened");
         assert!(opened.knows_reports && opened.rows == delta.digest);
+    }
+
+    async fn connected_clusters_say_where_they_stand(bed: Bed) {
+        let (eu, us) = (cluster(&*bed, "eu-1").await, cluster(&*bed, "us-1").await);
+        deployed(&*bed, "web", &eu).await;
+        assert_eq!(bed.generations().await.expect("read"), vec![]);
+        let first = session(&*bed, &eu).await;
+        assert_eq!(bed.generations().await.expect("read"), vec![(eu.uid, 1)]);
+        session(&*bed, &us).await;
+        bed.close_session(first, at(3)).await.expect("closed");
+        assert_eq!(bed.generations().await.expect("read"), vec![(us.uid, 0)]);
     }
 
     async fn what_an_agent_holds_is_noted(bed: Bed) {

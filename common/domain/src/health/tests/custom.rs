@@ -27,7 +27,7 @@ pub(super) const CASES: &[(&str, &str)] = &[
         "custom/progressing-crossplane-unsynced",
         "update failed: AccessDenied: User is not authorized to perform: s3:PutBucketTagging",
     ),
-    ("custom/degraded-sealed-by-operator", "2 of 3 members are gone"),
+    ("custom/degraded-operator", "2 of 3 members are gone"),
     ("custom/degraded-tekton-run", "Tasks Completed: 3 (Failed: 1, Cancelled 0), Skipped: 2"),
     ("custom/healthy-prometheus", ""),
     ("custom/healthy-observed-only", ""),

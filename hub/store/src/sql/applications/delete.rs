@@ -42,6 +42,7 @@ pub(in crate::sql) async fn delete(
             name: name.clone(),
             cascade,
             by: by.to_owned(),
+            unasked: false,
         });
         generations.set(&mut write, cluster, &row).await?;
     }

@@ -31,7 +31,7 @@ struct Key {
 
 pub(in crate::sql) async fn list(store: &SqlStore, query: &ApplicationQuery) -> Result<Page<ApplicationView>> {
     let list = list_name(query.sort);
-    let after: Option<Key> = place(&query.list, list)?;
+    let after: Option<Key> = place(&store.seal, &query.list, list)?;
     let mut filter = filter(query)?;
     let mut tx = store.db.read().await?;
     let count = format!("SELECT COUNT(*) AS total FROM applications a WHERE {}", filter.text());
@@ -48,7 +48,7 @@ pub(in crate::sql) async fn list(store: &SqlStore, query: &ApplicationQuery) -> 
     );
     let rows = tx.all(text, filter.args).await?;
     let revision = revision(&mut tx).await?;
-    let mut page = page(rows, &query.list, list, (total, revision), key, |row| view(&row))?;
+    let mut page = page(&store.seal, rows, &query.list, list, (total, revision), key, |row| view(&row))?;
     let uids: Vec<_> = page.items.iter().map(|view| view.application.uid).collect();
     let mut targets = target_views::of_applications(&mut tx, &uids).await?;
     for view in &mut page.items {

@@ -43,7 +43,7 @@ pub(in crate::sql) async fn get_view(store: &SqlStore, name: &str) -> Result<Opt
 }
 
 pub(in crate::sql) async fn list(store: &SqlStore, query: &ListQuery) -> Result<Page<ClusterView>> {
-    let after: Option<String> = place(query, LIST)?;
+    let after: Option<String> = place(&store.seal, query, LIST)?;
     let pattern = containing(&query.search)?;
     let mut tx = store.db.read().await?;
     let count = "SELECT COUNT(*) AS total FROM clusters WHERE lower(name) LIKE $1 ESCAPE '\\'";
@@ -55,7 +55,7 @@ pub(in crate::sql) async fn list(store: &SqlStore, query: &ListQuery) -> Result<
     );
     let rows = tx.all(text, args![pattern, after.unwrap_or_default(), limit(query) as u64 + 1]).await?;
     let revision = revision(&mut tx).await?;
-    let mut page = page(rows, query, LIST, (total, revision), |row| row.text("name"), |row| view(&row))?;
+    let mut page = page(&store.seal, rows, query, LIST, (total, revision), |row| row.text("name"), |row| view(&row))?;
     let uids: Vec<_> = page.items.iter().map(|view| view.cluster.uid).collect();
     let mut counts = counts(&mut tx, &uids).await?;
     for view in &mut page.items {

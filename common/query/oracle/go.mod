@@ -1,0 +1,8 @@
+module windlass.dev/query-oracle
+
+go 1.26.0
+
+require (
+	github.com/Masterminds/semver/v3 v3.5.0
+	github.com/gobwas/glob v0.2.3
+)

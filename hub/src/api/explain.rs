@@ -1,0 +1,163 @@
+//! `GET /applications/{namespace}/{name}/explain`: why each target is as it is.
+
+use std::collections::HashSet;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use windlass_domain::application::Application;
+use windlass_domain::cluster::Cluster;
+use windlass_domain::explain::{ApplicationFacts, Explanation, TargetFacts, Verdict, why, why_not_on};
+use windlass_domain::health::HealthStatus;
+use windlass_domain::status::{Freshness, ResourceStatus, SyncStatus};
+use windlass_domain::time::Timestamp;
+use windlass_store::{ListQuery, TargetView};
+
+use super::caller::{Caller, Named};
+use super::error::{ApiError, Result};
+use super::input::Parameters;
+use super::{Shared, route};
+
+/// Objects make a sentence more precise; of larger applications and fleets, a part of them does.
+const PAGES: usize = 10;
+const TARGETS_WITH_OBJECTS: usize = 100;
+
+/// Why an application is as it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Explained {
+    /// namespace/name
+    application: String,
+    /// One a target, what needs attention first; a single one without a cluster when there is no target.
+    targets: Vec<ExplainedTarget>,
+}
+
+/// Why one target is as it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ExplainedTarget {
+    /// The cluster's name; absent when the application has no target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<String>,
+    /// A short code: which rule answered.
+    #[schema(value_type = String)]
+    verdict: Verdict,
+    /// The same in one sentence.
+    sentence: String,
+    /// Since when, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// The command that looks closer or settles it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Explains an application, on one cluster or on all.
+#[utoipa::path(get, path = "/api/v1/applications/{namespace}/{name}/explain", tag = "applications",
+    params(("namespace" = String, Path), ("name" = String, Path), ("cluster" = Option<String>, Query)),
+    responses((status = 200, body = Explained), (status = 404, body = crate::api::error::Problem)))]
+pub(crate) async fn explain(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Named(application): Named<Application>,
+    parameters: Parameters,
+) -> Result<Json<Explained>> {
+    let wanted = parameters.only(&["cluster"])?.text("cluster");
+    let store = &shared.state.store;
+    let view = store.application_view(&application.name).await?;
+    let view = view.ok_or_else(|| ApiError::not_found("application", &application.name.to_string()))?;
+    let clusters = store.clusters().await?;
+    let facts = ApplicationFacts {
+        application: &view.application,
+        revision: view.source.revision.as_deref(),
+        conditions: &view.source.conditions,
+        clusters: &clusters,
+        now: shared.state.clock.now(),
+    };
+    let joined: HashSet<Uuid> = clusters.iter().filter(|c| c.facts.is_some()).map(|c| c.uid).collect();
+    let targets = view.targets.iter().filter(|t| wanted.as_ref().is_none_or(|name| *name == t.cluster_name));
+    let mut explained = Vec::new();
+    let mut looked = 0;
+    for target in targets {
+        let objects = if has_questions(target) && looked < TARGETS_WITH_OBJECTS {
+            looked += 1;
+            objects(&shared, &view.application, target).await?
+        } else {
+            vec![]
+        };
+        let target_facts = facts_of(target, joined.contains(&target.cluster), &objects, facts.now);
+        explained.push(ExplainedTarget::of(Some(&target.cluster_name), why(&facts, Some(&target_facts))));
+    }
+    explained.sort_by_key(|target| (target.verdict, target.cluster.clone()));
+    if explained.is_empty() {
+        explained.push(match &wanted {
+            Some(name) => ExplainedTarget::of(Some(name), why_not_on(&facts, name, seen(&caller, &clusters, name))),
+            None => ExplainedTarget::of(None, why(&facts, None)),
+        });
+    }
+    Ok(Json(Explained { application: view.application.name.to_string(), targets: explained }))
+}
+
+/// The cluster, when the caller may know that it exists.
+fn seen<'a>(caller: &Caller, clusters: &'a [Cluster], name: &str) -> Option<&'a Cluster> {
+    clusters.iter().find(|cluster| cluster.name == name).filter(|_| caller.may(route::CLUSTERS, route::GET, name))
+}
+
+/// Whether there is something that an object may explain.
+fn has_questions(target: &TargetView) -> bool {
+    let is_fine = |summary: &windlass_domain::status::TargetSummary| {
+        summary.sync == SyncStatus::Synced && summary.health == HealthStatus::Healthy
+    };
+    target.summary.as_ref().is_some_and(|summary| target.removing.is_some() || !is_fine(summary))
+}
+
+/// The target's objects that are not fine; every one, when it is on its way out.
+async fn objects(shared: &Shared, application: &Application, target: &TargetView) -> Result<Vec<ResourceStatus>> {
+    let mut found = Vec::new();
+    let mut query = ListQuery { limit: 1000, ..ListQuery::default() };
+    for _ in 0..PAGES {
+        let page = shared.state.store.list_resources(application.uid, Some(target.cluster), &query).await?;
+        let objects = page.items.into_iter().map(|(_, object)| object);
+        found.extend(objects.filter(|object| target.removing.is_some() || !is_fine(object)));
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
+fn is_fine(object: &ResourceStatus) -> bool {
+    let is_healthy = object.health.as_ref().is_none_or(|health| health.status == HealthStatus::Healthy);
+    object.sync == SyncStatus::Synced && is_healthy
+}
+
+fn facts_of<'a>(
+    target: &'a TargetView,
+    is_joined: bool,
+    objects: &'a [ResourceStatus],
+    now: Timestamp,
+) -> TargetFacts<'a> {
+    TargetFacts {
+        cluster: &target.cluster_name,
+        is_joined,
+        spec: target.spec.as_ref(),
+        removing: target.removing.as_ref(),
+        summary: target.summary.as_ref(),
+        held: target.held,
+        freshness: Freshness::at(target.verified_at, target.connected, now),
+        objects,
+    }
+}
+
+// === impl ExplainedTarget ===
+
+impl ExplainedTarget {
+    fn of(cluster: Option<&str>, explanation: Explanation) -> Self {
+        let Explanation { verdict, sentence, since, next } = explanation;
+        Self { cluster: cluster.map(str::to_owned), verdict, sentence, since, next }
+    }
+}
