@@ -282,6 +282,7 @@ impl Engine {
                 self.update_interest(application);
                 if let Some(target) = self.targets.get_mut(&application) {
                     target.retry_at = None;
+                    target.kinds_changed = target.running.is_some();
                 }
                 self.dirty.insert(application);
             }

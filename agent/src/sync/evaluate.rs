@@ -9,7 +9,7 @@ use windlass_domain::inventory::InventoryEntry;
 use windlass_domain::live::{DryRun, Observed};
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::operation::{self, Event, OperationPhase, SyncOperation, retry_after};
-use windlass_domain::status::OperationState;
+use windlass_domain::status::{OperationState, ResourceResult, ResultCode};
 use windlass_domain::sync::{Assessment, Facts, Intent, Need, ObjectState, SyncPlan, Verb, assess, plan, plan_removal};
 use windlass_domain::target::{OperationRequest, TargetRow, TargetSpec};
 use windlass_domain::time::Timestamp;
@@ -157,6 +157,19 @@ impl Engine {
         let Some(target) = self.targets.get_mut(&application) else { return };
         for key in gone {
             target.inventory.entries.remove(key);
+        }
+        let interrupted = target
+            .record
+            .operation
+            .as_mut()
+            .filter(|op| op.phase == OperationPhase::Running && target.running.is_none());
+        if let Some(operation) = interrupted {
+            // The agent died with its own delete: what it deleted is said by the operation that it goes on with.
+            operation.results.extend(gone.iter().map(|key| ResourceResult {
+                key: key.clone(),
+                status: ResultCode::Pruned,
+                message: "gone".to_owned(),
+            }));
         }
         let records = target.records(application);
         self.update_interest(application);
@@ -402,7 +415,10 @@ impl Engine {
         let Some(target) = self.targets.get_mut(&application) else { return };
         let attempt = if same_bundle { target.record.failures } else { 0 };
         let by = if heal_only { "self-heal" } else { "automated sync" };
-        let id = automated_id(application, &desired, attempt, now);
+        // One that a restart cut off goes on under its own id: nobody waits for ever for its end.
+        let interrupted =
+            target.record.operation.as_ref().filter(|op| op.phase == OperationPhase::Running).map(|op| op.id);
+        let id = interrupted.unwrap_or_else(|| automated_id(application, &desired, attempt, now));
         let begin = Begin { id, by: by.into(), manual: false, deadline: now + AUTOMATED_DEADLINE, to: Some(desired) };
         self.start(application, begin, plan).await;
     }
@@ -512,7 +528,12 @@ impl Engine {
             let at = now + retry_after(target.record.failures);
             target.retry_at = Some(at);
             target.wake(at);
+            if target.kinds_changed {
+                // What was left alone for its kind may be served by now.
+                target.retry_at = None;
+            }
         }
+        target.kinds_changed = false;
         let records = target.records(application);
         let garbage = self.collect();
         self.keep(application, records.into_iter().chain(garbage).collect()).await;

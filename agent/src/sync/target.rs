@@ -55,6 +55,8 @@ pub struct Target {
     pub wake_at: Option<Timestamp>,
     /// When the current automated bundle may be tried again.
     pub retry_at: Option<Timestamp>,
+    /// The cluster's resource list changed while an operation was running.
+    pub kinds_changed: bool,
     /// Times of the last heals, newest last.
     pub heals: Vec<Timestamp>,
     /// Conditions last reported, for their `since`.
@@ -131,6 +133,7 @@ impl Target {
             look_at: None,
             wake_at: None,
             retry_at: None,
+            kinds_changed: false,
             heals: Vec::new(),
             conditions: Vec::new(),
             reported: None,
