@@ -2,7 +2,7 @@
 //!
 //! One file per kind, each a pure function of the object. Of Kubernetes' own kinds, one without a file has no check: it is neither healthy nor
 //! unhealthy and counts for nothing. Every other kind without a file is judged by its conditions and generations (`conditions.rs`), as far as
-//! it has any. The rules and their source: `reference/argocd-semantics.md`, section D, and kstatus. This module knows nothing of sync status:
+//! it has any. The rules are those of Argo CD's own checks and, for every other kind, kstatus'. This module knows nothing of sync status:
 //! an object that is missing or different is not less healthy for it.
 
 mod aggregate;

@@ -5,7 +5,7 @@
 //! Nothing is normalised, because nothing has to be: response and event are both the server's own words.
 //!
 //! This module knows how sets are written and what counts as a difference. It does not know when to apply, how often, or whom to tell.
-//! The rules and what they were tested against: `reference/projection.md`; the numbers in the comments are the rules' there.
+//! The rules were tested against a real apiserver (docs/adr/0002); the numbers in the comments are the rules' numbers in `tests.rs`.
 
 mod baseline;
 mod before;

@@ -85,12 +85,32 @@ impl GitCache {
     }
 
     /// The commit that `target_revision` stands for, present in the mirror when this returns.
-    ///
-    /// Empty and `HEAD` are the default branch; `refs/...` is that ref; 40 hex digits are that commit (no network if it is here); anything else is a
-    /// branch or tag, the branch where both exist, or an abbreviated commit id of at least 7 digits if neither does. Annotated tags give their commit.
-    /// The answer is never older than the call: concurrent calls share a question only if it was asked after they came.
+    /// As [`resolve_tagged`](Self::resolve_tagged), every tag counting.
     pub async fn resolve(&self, repository: &Repository, target_revision: &str) -> Result<Resolved> {
-        let target = Target::parse(target_revision)?;
+        self.resolve_tagged(repository, target_revision, "").await
+    }
+
+    /// The commit that `target_revision` stands for, present in the mirror when this returns. The first of these that fits:
+    ///
+    /// 1. Empty and `HEAD`: the default branch.
+    /// 2. 40 hex digits: that commit (no network if it is here).
+    /// 3. `refs/...`: that ref.
+    /// 4. A version constraint (`1.x`, `~1.2`, `>=1.2 <2`; [`Constraint`](windlass_query::Constraint)), but not a plain version (`1.2`, `v1.2.3`): the
+    ///    tag with the highest version that satisfies it, the first by name where several have the same version; branches and tags that are no versions
+    ///    do not count. With a `tag_prefix`, only tags that begin so count, and what follows it is the version. Prereleases count only where the constraint
+    ///    names one (`>=1.2-0`). Where no tag satisfies it, the branch or tag of that very name, if there is one: a branch `1.x` is followed until a
+    ///    tag `1.0.0` comes; write `refs/heads/1.x` to follow it always.
+    /// 5. A branch or tag of that name, the branch where both exist; `tag_prefix` is not heeded.
+    /// 6. An abbreviated commit id of at least 7 digits.
+    ///
+    /// Annotated tags give their commit. The answer is never older than the call: concurrent calls share a question only if it was asked after they came.
+    pub async fn resolve_tagged(
+        &self,
+        repository: &Repository,
+        target_revision: &str,
+        tag_prefix: &str,
+    ) -> Result<Resolved> {
+        let target = Target::parse(target_revision, tag_prefix)?;
         self.source(repository)?.resolve(&target).await
     }
 

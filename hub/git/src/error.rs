@@ -72,6 +72,20 @@ pub enum Error {
         /// Up to five names that look like it.
         available: Vec<String>,
     },
+    /// No tag has a version that satisfies a constraint.
+    #[error("repository {url} has no tag {}{}{}", wanted(constraint, prefix), nearest_tags(nearest), held_back(prerelease.as_deref()))]
+    NoMatchingTag {
+        /// The repository.
+        url: String,
+        /// The version constraint.
+        constraint: String,
+        /// What tags have to begin with; empty where all count.
+        prefix: String,
+        /// Up to five tags with a version, nearest to the constraint first.
+        nearest: Vec<String>,
+        /// The highest tag that would match if the constraint allowed prereleases.
+        prerelease: Option<String>,
+    },
     /// The server's certificate is not trusted, or the handshake failed.
     #[error(
         "TLS to repository {url} failed: {cause}; a private certificate authority is given with the repository's `ca` setting"
@@ -192,6 +206,25 @@ impl Error {
 /// A server's words, fit for a one-line message.
 pub(crate) fn quote(text: &str) -> String {
     text.trim().chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn wanted(constraint: &str, prefix: &str) -> String {
+    match prefix {
+        "" => format!("with a version that satisfies {constraint:?}"),
+        prefix => format!("{prefix:?} followed by a version that satisfies {constraint:?}"),
+    }
+}
+
+fn nearest_tags(nearest: &[String]) -> String {
+    match nearest {
+        [] => "; none of its tags there is a version".to_owned(),
+        tags => format!("; the nearest are {}", tags.join(", ")),
+    }
+}
+
+fn held_back(prerelease: Option<&str>) -> String {
+    let hint = |tag| format!("; {tag} is a prerelease: append -0 to a version of the constraint to allow those");
+    prerelease.map(hint).unwrap_or_default()
 }
 
 fn similar(available: &[String]) -> String {

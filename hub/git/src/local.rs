@@ -40,12 +40,8 @@ impl Local {
     pub(crate) fn ask(&self, ask: Ask<'_>, max_refs: usize) -> Result<Vec<RemoteRef>> {
         match ask {
             Ask::Exact(names) => names.iter().filter_map(|name| self.read(name).transpose()).collect(),
-            Ask::All => {
-                let limit = max_refs as u64;
-                let all = self.list()?;
-                let too_large = || Error::TooLarge { url: self.url.clone(), limit, unit: "refs" };
-                if all.len() as u64 > limit { Err(too_large()) } else { Ok(all) }
-            }
+            Ask::Under(beginnings) => self.list(beginnings, max_refs),
+            Ask::All => self.list(&["refs/heads/", "refs/tags/"], max_refs),
         }
     }
 
@@ -58,11 +54,16 @@ impl Local {
         Ok(show(name, &found))
     }
 
-    fn list(&self) -> Result<Vec<RemoteRef>> {
+    /// The refs whose names begin so; no name that git allows holds a character with a meaning in a glob.
+    fn list<S: AsRef<str>>(&self, beginnings: &[S], max_refs: usize) -> Result<Vec<RemoteRef>> {
         let mut all = Vec::new();
-        for glob in ["refs/heads/*", "refs/tags/*"] {
-            let found = self.repository.references_glob(glob).map_err(|error| self.error(&error))?;
+        for beginning in beginnings {
+            let glob = format!("{}*", beginning.as_ref());
+            let found = self.repository.references_glob(&glob).map_err(|error| self.error(&error))?;
             all.extend(found.flatten().filter_map(|r| show(r.name().ok()?, &r)));
+        }
+        if all.len() > max_refs {
+            return Err(Error::TooLarge { url: self.url.clone(), limit: max_refs as u64, unit: "refs" });
         }
         Ok(all)
     }

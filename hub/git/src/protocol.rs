@@ -24,6 +24,8 @@ pub(crate) struct RemoteRef {
 pub(crate) enum Ask<'a> {
     /// These, by full name.
     Exact(&'a [String]),
+    /// Those whose full name begins with one of these.
+    Under(&'a [String]),
     /// Every branch and tag.
     All,
 }
@@ -47,6 +49,7 @@ impl Ask<'_> {
     pub(crate) fn covers(&self, name: &str) -> bool {
         match self {
             Self::Exact(names) => names.iter().any(|n| n == name),
+            Self::Under(beginnings) => beginnings.iter().any(|beginning| name.starts_with(beginning)),
             Self::All => name.starts_with("refs/heads/") || name.starts_with("refs/tags/"),
         }
     }

@@ -1,5 +1,9 @@
 //! What a `targetRevision` asks for. Pure: text to a value.
 
+mod versions;
+
+pub(crate) use self::versions::Versions;
+
 use crate::error::{Error, Result};
 
 /// What a `targetRevision` asks for.
@@ -11,6 +15,8 @@ pub(crate) enum Target {
     Reference(String),
     /// A branch or tag; a branch wins where both exist, always.
     Name(String),
+    /// The tag with the highest version that satisfies a constraint.
+    Versions(Versions),
     /// A full commit id.
     Commit(git2::Oid),
 }
@@ -18,7 +24,8 @@ pub(crate) enum Target {
 // === impl Target ===
 
 impl Target {
-    pub(crate) fn parse(text: &str) -> Result<Self> {
+    /// `tag_prefix` concerns version constraints alone.
+    pub(crate) fn parse(text: &str, tag_prefix: &str) -> Result<Self> {
         let text = text.trim();
         if text.is_empty() || text == "HEAD" {
             return Ok(Self::Head);
@@ -29,15 +36,18 @@ impl Target {
         if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Error::Unsupported { what: format!("revision {text}: a SHA-256 commit id") });
         }
-        if text.contains(['^', '~', '*', '<', '>', '=', '|', ' ', ',']) {
-            let what = format!("revision {text:?}: a version constraint (name a branch, tag or commit)");
-            return Err(Error::Unsupported { what });
+        if text.starts_with("refs/") {
+            return if git2::Reference::is_valid_name(text) {
+                Ok(Self::Reference(text.to_owned()))
+            } else {
+                Err(invalid(text, "not a name that git allows for a ref"))
+            };
         }
-        let name = if text.starts_with("refs/") { text.to_owned() } else { format!("refs/heads/{text}") };
-        if text.starts_with('-') || !git2::Reference::is_valid_name(&name) {
-            return Err(invalid(text, "not a name that git allows for a branch or tag"));
+        match Versions::parse(text, tag_prefix)? {
+            Some(versions) => Ok(Self::Versions(versions)),
+            None if is_name(text) => Ok(Self::Name(text.to_owned())),
+            None => Err(Versions::explain(text)),
         }
-        Ok(if text.starts_with("refs/") { Self::Reference(name) } else { Self::Name(text.to_owned()) })
     }
 
     /// The remote's refs to ask for, best first.
@@ -45,13 +55,8 @@ impl Target {
         match self {
             Self::Head => vec!["HEAD".to_owned()],
             Self::Reference(name) => vec![name.clone()],
-            Self::Name(name) => {
-                let mut names = vec![format!("refs/heads/{name}"), format!("refs/tags/{name}")];
-                if name.starts_with("heads/") || name.starts_with("tags/") {
-                    names.push(format!("refs/{name}"));
-                }
-                names
-            }
+            Self::Name(name) => named(name),
+            Self::Versions(versions) => versions.name().map(named).unwrap_or_default(),
             Self::Commit(_) => Vec::new(),
         }
     }
@@ -71,9 +76,24 @@ impl Target {
         match self {
             Self::Head => "HEAD".to_owned(),
             Self::Reference(name) | Self::Name(name) => name.clone(),
+            Self::Versions(versions) => versions.to_string(),
             Self::Commit(id) => id.to_string(),
         }
     }
+}
+
+/// Whether git allows it for a branch or tag.
+fn is_name(text: &str) -> bool {
+    !text.starts_with('-') && git2::Reference::is_valid_name(&format!("refs/heads/{text}"))
+}
+
+/// The refs that a short name may mean, best first.
+fn named(name: &str) -> Vec<String> {
+    let mut names = vec![format!("refs/heads/{name}"), format!("refs/tags/{name}")];
+    if name.starts_with("heads/") || name.starts_with("tags/") {
+        names.push(format!("refs/{name}"));
+    }
+    names
 }
 
 fn invalid(revision: &str, cause: &str) -> Error {
@@ -84,28 +104,44 @@ fn invalid(revision: &str, cause: &str) -> Error {
 mod tests {
     use super::*;
 
-    #[test]
-    fn texts_become_targets() {
-        let sha = "0123456789abcdef0123456789abcdef01234567";
-        assert_eq!(Target::parse(""), Ok(Target::Head));
-        assert_eq!(Target::parse("HEAD"), Ok(Target::Head));
-        assert_eq!(Target::parse("v1.0"), Ok(Target::Name("v1.0".into())));
-        assert_eq!(Target::parse("refs/pull/1/head"), Ok(Target::Reference("refs/pull/1/head".into())));
-        assert_eq!(Target::parse(&sha.to_uppercase()).map(|t| t.text()), Ok(sha.to_owned()));
-        assert_eq!(Target::parse("deadbee").unwrap().abbreviation(), Some("deadbee"));
-        assert_eq!(Target::parse("deadb").unwrap().abbreviation(), None);
+    fn parse(text: &str) -> Result<Target> {
+        Target::parse(text, "")
     }
 
     #[test]
-    fn constraints_and_odd_names_are_named_errors() {
-        for text in ["~1.2", "^1", "1.*", ">=1 <2", "a || b"] {
-            assert!(matches!(Target::parse(text), Err(Error::Unsupported { .. })), "{text}");
+    fn texts_become_targets() {
+        let sha = "0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(parse(""), Ok(Target::Head));
+        assert_eq!(parse("HEAD"), Ok(Target::Head));
+        assert_eq!(parse("refs/pull/1/head"), Ok(Target::Reference("refs/pull/1/head".into())));
+        assert_eq!(parse(&sha.to_uppercase()).map(|t| t.text()), Ok(sha.to_owned()));
+        assert_eq!(parse("deadbee").unwrap().abbreviation(), Some("deadbee"));
+        assert_eq!(parse("deadb").unwrap().abbreviation(), None);
+    }
+
+    #[test]
+    fn a_plain_version_is_a_name_and_a_range_is_not() {
+        for text in
+            ["1", "1.0", "v1.0", "1.2.3-rc.1", "1.2.3+a", "20240101", "main", "release-1.x", "release/1.x", "x86"]
+        {
+            assert_eq!(parse(text), Ok(Target::Name(text.into())), "{text}");
         }
+        for text in ["1.x", "v1.*", "*", "x", "~1.2", "^1", ">=1 <2", ">=1,<2", "=1.2.3", "1 - 2", "1 || 3", "*-0"] {
+            let target = parse(text).unwrap();
+            assert!(matches!(target, Target::Versions(_)), "{text}: {target:?}");
+            assert_eq!(target.text(), text);
+        }
+    }
+
+    #[test]
+    fn odd_names_are_named_errors() {
         for text in
             ["--upload-pack=x", "-x", "a..b", "a:b", "a\u{7}b", "refs/", "refs/../x", "a.lock", "/a", "a@{0}", "a\\b"]
         {
-            let error = Target::parse(text).unwrap_err();
-            assert!(matches!(error, Error::InvalidRevision { .. } | Error::Unsupported { .. }), "{text}: {error}");
+            let error = parse(text).unwrap_err();
+            assert!(matches!(error, Error::InvalidRevision { .. }), "{text}: {error}");
         }
+        let error = parse(">= 1.2.3.4").unwrap_err().to_string();
+        assert!(error.contains(r#"".4" is no version constraint"#), "{error}");
     }
 }

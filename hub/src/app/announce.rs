@@ -1,6 +1,6 @@
 //! What the hub tells the person who started it, on standard output; logs go to standard error.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::args::Advertised;
 use crate::pki::Authority;
 
-/// Says where the hub is, how it is known, and, at the first start, the admin's token.
+/// Says where the hub is, how it is known, and, at the first start, where the admin's token is; the token itself only to a terminal.
 pub(super) fn started(
     advertised: &Advertised,
     authority: &Authority,
@@ -24,10 +24,13 @@ pub(super) fn started(
     writeln!(out, "windlass-hub: agents {}", advertised.agents_address)?;
     writeln!(out, "windlass-hub: CA pin {} ({})", String::from(authority.pin()), ca_file.display())?;
     if let Some(token) = admin_token {
-        writeln!(out, "windlass-hub: initial admin token (shown once): {}", token.as_str())?;
+        // What is not a terminal is collected and kept.
+        if out.is_terminal() {
+            writeln!(out, "windlass-hub: initial admin token (shown once): {}", token.as_str())?;
+        }
         writeln!(
             out,
-            "windlass-hub: it is also in {}; delete the file after `windlass login`",
+            "windlass-hub: the initial admin token is in {}; delete the file after `windlass login`",
             data_dir.join("admin-token").display()
         )?;
     }

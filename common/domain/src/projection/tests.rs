@@ -1,4 +1,4 @@
-//! The rules of `reference/projection.md` on objects as an apiserver returns them.
+//! The rules (numbered as in the comments of `projection/`) on objects as an apiserver returns them.
 
 mod answers;
 mod form;

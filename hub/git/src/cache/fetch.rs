@@ -49,6 +49,9 @@ enum Remote {
     Local(PathBuf),
 }
 
+/// A kind of question, to be asked of names that live elsewhere.
+type AskOf = for<'a> fn(&'a [String]) -> Ask<'a>;
+
 /// How a fetch ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fetched {
@@ -113,11 +116,12 @@ impl Source {
             Remote::Http(session) => self.within(limit, self.on_network(session.ask(ask))).await,
             Remote::Local(path) => {
                 let (path, url, max) = (path.clone(), self.url().to_owned(), self.shared.options.max_refs);
-                let names = match ask {
-                    Ask::Exact(names) => Some(names.to_vec()),
-                    Ask::All => None,
+                let (ask, names): (AskOf, Vec<String>) = match ask {
+                    Ask::Exact(names) => (|names| Ask::Exact(names), names.to_vec()),
+                    Ask::Under(beginnings) => (|names| Ask::Under(names), beginnings.to_vec()),
+                    Ask::All => (|_| Ask::All, Vec::new()),
                 };
-                let work = move || Local::open(&path, &url)?.ask(names.as_deref().map_or(Ask::All, Ask::Exact), max);
+                let work = move || Local::open(&path, &url)?.ask(ask(&names), max);
                 self.within(limit, self.shared.workers.run(work)).await
             }
         }

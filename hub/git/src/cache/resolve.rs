@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::mirror::{Handle, Held};
 use crate::protocol::{Ask, RemoteRef};
 use crate::similar::similar;
-use crate::target::Target;
+use crate::target::{Target, Versions};
 
 // === impl Source ===
 
@@ -42,12 +42,31 @@ impl Source {
         if let Target::Commit(id) = target {
             return resolved(self.ensure_once(*id).await?);
         }
-        let names = target.candidates();
-        let mut found = self.ask(Ask::Exact(&names)).await?;
-        found.sort_by_key(|r| names.iter().position(|name| *name == r.name));
-        match found.into_iter().next() {
+        if let Target::Versions(versions) = target {
+            return self.resolve_versions(target, versions).await;
+        }
+        match self.first_of(target.candidates()).await? {
             Some(found) => self.land(target, found).await,
             None => self.resolve_abbreviated(target).await,
+        }
+    }
+
+    /// The first of these refs that the remote has.
+    async fn first_of(&self, names: Vec<String>) -> Result<Option<RemoteRef>> {
+        let found = self.ask(Ask::Exact(&names)).await?;
+        Ok(found.into_iter().min_by_key(|r| names.iter().position(|name| *name == r.name)))
+    }
+
+    async fn resolve_versions(&self, target: &Target, versions: &Versions) -> Result<Resolved> {
+        let tags = self.ask(Ask::Under(&[versions.beginning()])).await?;
+        if let Some(highest) = versions.highest(&tags) {
+            return self.land(target, highest.clone()).await;
+        }
+        let names = target.candidates();
+        let named = if names.is_empty() { None } else { self.first_of(names).await? };
+        match named {
+            Some(found) => self.land(target, found).await,
+            None => Err(versions.none(self.url(), &tags)),
         }
     }
 

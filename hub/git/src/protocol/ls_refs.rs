@@ -12,7 +12,9 @@ pub(crate) fn request(ask: Ask<'_>, agent: &str) -> Vec<u8> {
     pkt_line::line(&mut out, "peel");
     pkt_line::line(&mut out, "symrefs");
     match ask {
-        Ask::Exact(names) => names.iter().for_each(|name| pkt_line::line(&mut out, &format!("ref-prefix {name}"))),
+        Ask::Exact(names) | Ask::Under(names) => {
+            names.iter().for_each(|name| pkt_line::line(&mut out, &format!("ref-prefix {name}")))
+        }
         Ask::All => {
             pkt_line::line(&mut out, "ref-prefix refs/heads/");
             pkt_line::line(&mut out, "ref-prefix refs/tags/");
@@ -82,6 +84,8 @@ mod tests {
         assert_eq!(got.len(), 1);
         assert_eq!(got[0].symref.as_deref(), Some("refs/heads/main"));
         assert_eq!(parse(&bytes, Ask::All, 9).unwrap().len(), 2);
+        let tags = ["refs/tags/v".to_owned()];
+        assert_eq!(parse(&bytes, Ask::Under(&tags), 9).unwrap().len(), 1);
         assert_eq!(parse(&bytes, Ask::All, 1), Err(Fault::TooManyRefs(1)));
         assert!(parse(&bytes[..bytes.len() - 4], Ask::All, 9).is_err());
     }

@@ -70,6 +70,24 @@ async fn an_old_server_is_polled_without_fetching() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_warm_poll_for_a_version_is_one_question_for_its_tags() {
+    for version_0 in [false, true] {
+        let (work, server) = served();
+        ["web/1.0.0", "web/1.4.0", "api/1.9.0", "1.9.0"].iter().for_each(|tag| drop(work.git(&["tag", tag])));
+        server.set(Mode { version_0, ..Mode::default() });
+        let cache = Cache::new();
+        let repository = server.repository(".git");
+        let got = cache.git.resolve_tagged(&repository, "1.x", "web/").await.unwrap();
+        assert_eq!(got.ref_name.as_deref(), Some("refs/tags/web/1.4.0"));
+        server.take_log();
+        cache.git.resolve_tagged(&repository, "1.x", "web/").await.unwrap();
+        let warm = server.take_log();
+        assert_eq!(warm.len(), 1, "{warm:?}");
+        assert!(version_0 || warm[0].text().contains("ref-prefix refs/tags/web/\n"), "{}", warm[0].text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn commits_are_fetched_by_id_whole_or_abbreviated() {
     for version_0 in [false, true] {
         let (work, server) = served();

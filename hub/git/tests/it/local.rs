@@ -1,5 +1,7 @@
 //! Repositories on disk, and what the mirror remembers.
 
+use std::collections::BTreeMap;
+
 use windlass_domain::revision::Revision;
 use windlass_domain::source::{SourceTree, TreePath};
 use windlass_git::Error;
@@ -48,6 +50,86 @@ async fn refs_of_every_kind_resolve() {
     let names = cache.git.references(&repository).await.unwrap();
     assert_eq!((names.branches.len(), names.tags.len()), (3, 4));
     git(&cache.mirror(), &["fsck", "--full"]);
+}
+
+/// A repository whose tags lie on one commit each; the commits by tag.
+fn tagged(tags: &[&str]) -> (WorkTree, BTreeMap<String, String>) {
+    let work = WorkTree::new();
+    let commit = |tag: &&str| {
+        let commit = work.commit(&[("a", tag)]);
+        // Every other tag is annotated.
+        let annotated: &[&str] =
+            if tag.len().is_multiple_of(2) { &["tag", "-a", "-m", "x", tag] } else { &["tag", tag] };
+        work.git(annotated);
+        ((*tag).to_owned(), commit)
+    };
+    let commits = tags.iter().map(commit).collect();
+    (work, commits)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_constraint_follows_the_highest_tag() {
+    let tags = ["v1.2.0", "v1.10.0", "1.9.0", "v2.0.0-rc.1", "latest", "web/1.0.0", "web/1.1.0-beta", "web/old/3.0.0"];
+    let (work, commits) = tagged(&tags);
+    work.git(&["branch", "v9.0.0"]);
+    let cache = Cache::new();
+    let repository = local(work.path());
+    for (text, prefix, tag) in [
+        ("1.x", "", "v1.10.0"),
+        ("~1.2", "", "v1.2.0"),
+        (">=1.0 <1.10", "", "1.9.0"),
+        ("*", "", "v1.10.0"),
+        (">=1-0", "", "v2.0.0-rc.1"),
+        ("*", "web/", "web/1.0.0"),
+        ("*-0", "web/", "web/1.1.0-beta"),
+        // No constraint: names, and the prefix is not heeded.
+        ("v1.2.0", "web/", "v1.2.0"),
+        ("latest", "web/", "latest"),
+    ] {
+        let got = cache.git.resolve_tagged(&repository, text, prefix).await.unwrap();
+        let want = (commits[tag].as_str(), Some(format!("refs/tags/{tag}")));
+        assert_eq!((got.revision.as_str(), got.ref_name), want, "{text} {prefix}");
+    }
+    let newer = work.commit(&[("a", "newer")]);
+    work.git(&["tag", "v1.11.0"]);
+    let got = cache.git.resolve(&repository, "1.x").await.unwrap();
+    assert_eq!((got.revision.as_str(), got.rewritten), (newer.as_str(), false), "another tag is no rewritten history");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_tag_satisfies_a_constraint_the_nearest_are_named() {
+    let (work, _) = tagged(&["v1.0.0", "v2.0.0", "v3.0.0-rc.1", "web/1.0.0"]);
+    let cache = Cache::new();
+    let repository = local(work.path());
+    let error = cache.git.resolve(&repository, "^3").await.unwrap_err();
+    let Error::NoMatchingTag { nearest, prerelease, .. } = &error else { panic!("{error}") };
+    assert_eq!(nearest, &["v3.0.0-rc.1", "v2.0.0", "v1.0.0"]);
+    assert_eq!(prerelease.as_deref(), Some("v3.0.0-rc.1"));
+    assert!(!error.is_retryable());
+    let error = cache.git.resolve_tagged(&repository, "2.x", "web/").await.unwrap_err().to_string();
+    assert!(
+        error.contains(r#"no tag "web/" followed by a version that satisfies "2.x"; the nearest are web/1.0.0"#),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_named_like_a_range_is_followed_until_a_tag_satisfies_it() {
+    let work = WorkTree::new();
+    let first = work.commit(&[("a", "one")]);
+    work.git(&["branch", "1.x"]);
+    let cache = Cache::new();
+    let repository = local(work.path());
+    let resolve = async |text: &str| {
+        let got = cache.git.resolve(&repository, text).await.unwrap();
+        (got.revision.as_str().to_owned(), got.ref_name.unwrap())
+    };
+    assert_eq!(resolve("1.x").await, (first.clone(), "refs/heads/1.x".to_owned()));
+    let second = work.commit(&[("a", "two")]);
+    work.git(&["tag", "v1.0.0"]);
+    assert_eq!(resolve("1.x").await, (second, "refs/tags/v1.0.0".to_owned()));
+    assert_eq!(resolve("refs/heads/1.x").await, (first.clone(), "refs/heads/1.x".to_owned()));
+    assert_eq!(resolve("heads/1.x").await, (first, "refs/heads/1.x".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

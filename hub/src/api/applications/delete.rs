@@ -39,5 +39,7 @@ pub(crate) async fn delete(
     let positions = shared.state.store.delete_application(&application.name, cascade, caller.name(), now).await?;
     shared.state.registry.notify(&positions);
     shared.state.desired.application_changed(&application.name, 0);
-    Ok((StatusCode::ACCEPTED, Json(Deleting { cascade, clusters: positions.len() })))
+    // Not the positions' number: a call that is made again moves nothing.
+    let clusters = shared.state.store.targets(application.uid).await?.len();
+    Ok((StatusCode::ACCEPTED, Json(Deleting { cascade, clusters })))
 }

@@ -26,6 +26,24 @@ async fn an_application_is_created_changed_and_left_alone() {
     assert_eq!(api.get(WEB).await.body["manifest"]["spec"]["source"]["path"], "elsewhere");
 }
 
+/// The first write took effect and its answer was lost, with the word to the compiler: so does another hub write.
+#[tokio::test]
+async fn a_write_that_is_tried_again_is_compiled() {
+    let api = Api::start().await;
+    let manifest = windlass_domain::application::ApplicationManifest::parse(&application("shop", "web"));
+    let (manifest, origin) = (manifest.expect("a manifest"), windlass_domain::application::Origin::Api);
+    api.store.put_application(&manifest, origin, None, api.clock.now()).await.expect("stored");
+    let again = api.apply("shop", "web").await;
+    assert_eq!(again.headers["x-windlass-outcome"], "unchanged");
+    let mut newest = api.store.newest();
+    let looked = async {
+        while api.get(WEB).await.body["status"]["conditions"] == json!([]) {
+            newest.changed().await.expect("the store is open");
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), looked).await.expect("its source is looked at");
+}
+
 #[tokio::test]
 async fn a_write_over_somebody_elses_change_is_refused() {
     let api = Api::start().await;
