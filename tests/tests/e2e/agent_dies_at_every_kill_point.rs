@@ -1,0 +1,84 @@
+//! The agent is killed at every named point of its work: joining, taking rows, keeping its copy, applying, deleting. Each
+//! point is proved hit, and after each it comes to what git says.
+
+use anyhow::{Result, ensure};
+use windlass_tests::app::{App, Destination, Policy, SOON, message_application, message_of};
+use windlass_tests::fleet::{Fleet, Member};
+use windlass_tests::invariants::{self, Generations};
+use windlass_tests::manifest;
+use windlass_tests::objects::configmap;
+use windlass_tests::wait::wait_for;
+
+use super::stage::{EU, plane};
+
+const JOINING: &str = "identity::joined-before-kept";
+const APPLYING: &[&str] = &[
+    "link::taken-before-ack",
+    "agent::persist::before_pointer",
+    "agent::persist::after_pointer",
+    "agent::apply::before",
+    "agent::apply::after",
+];
+const DELETING: &[&str] = &["agent::delete::before", "agent::delete::after"];
+
+pub(crate) async fn agent_dies_at_every_kill_point() -> Result<()> {
+    let mut fleet = Fleet::start("agent-points", &[]).await?;
+    fleet.add_with(EU, plane().await?, &format!("{JOINING}=kill")).await?;
+    was_hit(fleet.member_mut(EU)?, JOINING).await?;
+    fleet.member_mut(EU)?.agent.restart()?;
+    fleet.connected(EU).await?;
+
+    let generations = Generations::watch(fleet.api());
+    let to = Destination::Cluster(EU.to_owned());
+    let mut app = App::new(&fleet, "agent-points", to, Policy::Automated).await?;
+    let mut files = message_application("hello");
+    for point in DELETING {
+        files.push((file_of(point), manifest::configmap(name_of(point), &[("to", "go")])));
+    }
+    let commit = app.commit(&files).await?;
+    app.create().await?;
+    app.settles_at(&commit).await?;
+
+    for point in APPLYING {
+        fleet.member(EU)?.agent.admin()?.failpoint(point, "kill").await?;
+        let commit = app.commit(&[("configmap.yaml", message_of(point))]).await?;
+        dies_and_goes_on(&mut fleet, &app, point, &commit).await?;
+    }
+    for point in DELETING {
+        fleet.member(EU)?.agent.admin()?.failpoint(point, "kill").await?;
+        let commit = app.remove(&[file_of(point)]).await?;
+        dies_and_goes_on(&mut fleet, &app, point, &commit).await?;
+        let objects = &fleet.member(EU)?.objects;
+        let look = || objects.get(app.name(), configmap(name_of(point)));
+        wait_for("what left git to be gone", SOON, look, |found| found.is_none().then_some(())).await?;
+    }
+    app.no_operation_failed().await?;
+    generations.never_fell()?;
+    invariants::check(&fleet, &[&app]).await?;
+    fleet.finish();
+    Ok(())
+}
+
+async fn dies_and_goes_on(fleet: &mut Fleet, app: &App, point: &str, commit: &str) -> Result<()> {
+    app.refresh().await?;
+    was_hit(fleet.member_mut(EU)?, point).await?;
+    fleet.member_mut(EU)?.agent.restart()?;
+    app.settles_at(commit).await
+}
+
+async fn was_hit(member: &mut Member, point: &str) -> Result<()> {
+    let process = member.agent.process();
+    let status = process.wait_exited(SOON).await?;
+    ensure!(!status.success(), "{point}: {status}");
+    let tail = process.log_tail(20);
+    ensure!(tail.contains(&format!("failpoint {point}: killed")), "{point} was not hit: {tail}");
+    Ok(())
+}
+
+fn file_of(point: &str) -> &'static str {
+    if point.ends_with("before") { "goes-before.yaml" } else { "goes-after.yaml" }
+}
+
+fn name_of(point: &str) -> &'static str {
+    if point.ends_with("before") { "goes-before" } else { "goes-after" }
+}
