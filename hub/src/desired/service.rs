@@ -237,7 +237,7 @@ impl Running {
                 // A panic in one application's look must not lose its place in the schedule: it is caught by a task of its own.
                 let work = tokio::spawn({
                     let name = name.clone();
-                    async move { committer.look(&name, &look).await }
+                    async move { Box::pin(committer.look(&name, &look)).await }
                 });
                 let done = work.await.unwrap_or(Err(Error::Stopped));
                 (name, waiters, done)
