@@ -43,7 +43,7 @@ oneshot: build ## The demo without a terminal: every fact checked, nothing left 
 	@ONESHOT=1 target/debug/demo </dev/null
 
 e2e: build ## Scenarios on real Kubernetes control planes (T=name runs those whose name contains it)
-	@scripts/prerequisites demo
+	@scripts/prerequisites test
 	@$(CARGO_TEST) --test e2e -- --test-threads=$(E2E_THREADS) $(T)
 
 lint: ## Formatting, clippy, licences and bans, docs, the shape of the tree, release features

@@ -224,7 +224,8 @@ impl App {
     pub async fn no_operation_failed(&self) -> Result<()> {
         for operation in self.api.operations(&self.name).await? {
             let phase = operation["state"]["phase"].as_str().unwrap_or_default();
-            ensure!(!matches!(phase, "Failed" | "Error"), "an operation failed: {}", operation["state"]["message"]);
+            let message = &operation["state"]["message"];
+            ensure!(!matches!(phase, "Failed" | "Error" | "Running"), "an operation is {phase}: {message}");
         }
         Ok(())
     }

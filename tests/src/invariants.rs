@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::task::AbortHandle;
@@ -28,7 +27,7 @@ pub async fn check(fleet: &Fleet, apps: &[&App]) -> Result<()> {
         nothing_is_lost(fleet, app).await.with_context(|| format!("L1, application {}", app.name()))?;
     }
     for member in fleet.members() {
-        deletes_have_reasons(fleet, member, apps).await.with_context(|| format!("L2, cluster {}", member.name))?;
+        deletes_have_reasons(fleet, member).await.with_context(|| format!("L2, cluster {}", member.name))?;
     }
     acknowledged_is_present(fleet.api()).await.context("L4")?;
     nothing_leaked(fleet).context("L6")
@@ -57,10 +56,9 @@ async fn nothing_is_lost(fleet: &Fleet, app: &App) -> Result<()> {
     Ok(())
 }
 
-/// L2: each delete that the agent sent is a prune that an operation reported, or was sent while an operation was under
-/// way for an object that git no longer names (an agent that dies with its delete cannot report it), or belongs to an
-/// application whose deletion was asked for.
-async fn deletes_have_reasons(fleet: &Fleet, member: &Member, apps: &[&App]) -> Result<()> {
+/// L2: each delete that the agent sent is a prune that an operation reported, or belongs to an application whose deletion
+/// was asked for.
+async fn deletes_have_reasons(fleet: &Fleet, member: &Member) -> Result<()> {
     let events = member.plane.audit_by_user(&member.user, member.since)?;
     let deletes: Vec<&Value> = events.iter().filter(|event| is_delete(event)).collect();
     if deletes.is_empty() {
@@ -74,33 +72,11 @@ async fn deletes_have_reasons(fleet: &Fleet, member: &Member, apps: &[&App]) -> 
         ensure!(event["verb"] == "delete", "the agent deleted a collection: {reference}");
         let text = |key: &str| reference[key].as_str().unwrap_or_default();
         let object = (text("resource").to_owned(), text("namespace").to_owned(), text("name").to_owned());
-        let explained = pruned(&operations).contains(&object)
-            || (under_way(&operations, event)? && !apps.iter().any(|app| names(app, &object)))
-            || removed.contains(&object.1)
-            || removed.contains(&object.2);
+        let explained =
+            pruned(&operations).contains(&object) || removed.contains(&object.1) || removed.contains(&object.2);
         ensure!(explained, "the agent deleted {object:?} at {} and no operation says why", event["stageTimestamp"]);
     }
     Ok(())
-}
-
-/// Whether an operation had begun and not ended when a request came.
-fn under_way(operations: &[&Value], event: &Value) -> Result<bool> {
-    let time = |value: &Value| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-    let at = time(&event["requestReceivedTimestamp"]).context("an audit event has no time")?;
-    Ok(operations.iter().any(|operation| {
-        let (begun, ended) = (time(&operation["state"]["startedAt"]), time(&operation["state"]["finishedAt"]));
-        begun.is_some_and(|begun| begun <= at) && ended.is_none_or(|ended| at <= ended)
-    }))
-}
-
-/// Whether git has the object (plural, namespace, name) in an application now.
-fn names(app: &App, object: &Object) -> bool {
-    app.manifests().any(|manifest| {
-        let value = manifest.to_json();
-        let text = |path: &str| value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let namespace = value.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_else(|| app.name());
-        plural(&text("/kind")) == object.0 && namespace == object.1 && text("/metadata/name") == object.2
-    })
 }
 
 fn is_delete(event: &Value) -> bool {
