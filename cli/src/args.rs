@@ -49,6 +49,8 @@ pub(crate) enum Command {
     /// Applications.
     #[command(subcommand, visible_alias = "application")]
     App(app::App),
+    /// Create or change applications from files: short for `app apply`.
+    Apply(app::apply::Apply),
     /// Clusters.
     #[command(subcommand)]
     Cluster(cluster::Cluster),

@@ -26,6 +26,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Completion(command) => command.run(),
         Command::Version(command) => command.run(&connection).await,
         Command::App(command) => command.run(client(&connection)?).await,
+        Command::Apply(command) => command.run(&client(&connection)?).await,
         Command::Cluster(command) => command.run(client(&connection)?).await,
         Command::Repo(command) => command.run(client(&connection)?).await,
         Command::Operation(command) => command.run(client(&connection)?).await,

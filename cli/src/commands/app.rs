@@ -1,7 +1,7 @@
 //! `windlass app ...`.
 
 mod adopt;
-mod apply;
+pub(crate) mod apply;
 mod approve;
 mod create;
 mod delete;

@@ -3,7 +3,6 @@
 
 mod files;
 mod https;
-mod latency;
 mod limits;
 mod local;
 mod server;
