@@ -1,6 +1,6 @@
 //! What stands between a target's desired bundle and its cluster: assessed per object, and planned as a list of actions.
 //!
-//! [`assess`] says how every object stands and what must be asked before more can be said; [`plan`] turns that into actions. Both are functions of what is
+//! [`assess`] says how every object stands and what must be asked before more can be said; [`plan()`] turns that into actions. Both are functions of what is
 //! known. The rules are Argo CD's (`docs/sync.md`), with ownership and held deletions on top.
 
 use std::collections::BTreeMap;
