@@ -44,7 +44,7 @@ impl Clock {
         Self::over(Base::System)
     }
 
-    /// A clock that stands at `start` until [`advance`](Self::advance) moves it: for tests.
+    /// A clock that stands at `start` until `advance` moves it: for tests.
     pub fn manual(start: Timestamp) -> Self {
         Self::over(Base::Fixed(start))
     }
