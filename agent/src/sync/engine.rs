@@ -365,6 +365,7 @@ impl Engine {
         if let Some(target) = self.targets.get_mut(&application) {
             // The answer to a question that nobody asks any more finds nobody.
             target.looking.retain(|key| keys.contains(key));
+            target.resting.retain(|key| keys.contains(key));
         }
         self.watched.interest(application, keys);
     }

@@ -262,7 +262,7 @@ impl Engine {
                     // A version that is no longer served: any other shows the same object's metadata.
                     let resource =
                         discovery.find(api_version, &key.kind).or_else(|| discovery.find_kind(&key.group, &key.kind));
-                    if let Some(resource) = resource.filter(|_| target.looking.insert(key.clone())) {
+                    if let Some(resource) = resource.filter(|_| target.begins_look(key.clone())) {
                         self.parts.executor.look(resource.clone(), key.clone(), whole);
                     }
                 }
@@ -303,7 +303,7 @@ impl Engine {
         target.wake(now + LOOK_EVERY);
         for (key, api_version) in unwatched {
             let resource = self.parts.discovery.find(&api_version, &key.kind);
-            if let Some(resource) = resource.filter(|_| target.looking.insert(key.clone())) {
+            if let Some(resource) = resource.filter(|_| target.begins_look(key.clone())) {
                 self.parts.executor.look(resource.clone(), key, true);
             }
         }
@@ -586,6 +586,11 @@ impl Engine {
 }
 
 impl Target {
+    /// Whether a look of the object may begin: none is under way, and the next one is not a while off.
+    fn begins_look(&mut self, key: ResourceKey) -> bool {
+        !self.resting.contains(&key) && self.looking.insert(key)
+    }
+
     /// When a person's operation is over, by this agent's clock: as long after it was first seen here as the hub allowed it. The two clocks are never
     /// compared.
     fn deadline_of(&mut self, request: &OperationRequest, now: Timestamp) -> Timestamp {

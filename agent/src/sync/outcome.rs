@@ -124,6 +124,7 @@ impl Engine {
         let mut doubted = false;
         for target in self.targets.values_mut() {
             target.looking.remove(&key);
+            target.resting.remove(&key);
             doubted |= target.doubted.remove(&key);
         }
         if doubted {
@@ -163,7 +164,7 @@ impl Engine {
         }
         for uid in interested {
             if let Some(target) = self.targets.get_mut(&uid) {
-                target.looking.insert(key.clone());
+                target.resting.insert(key.clone());
             }
         }
         let (executor, clock, key) = (self.parts.executor.clone(), self.parts.clock.clone(), key.clone());

@@ -39,6 +39,8 @@ pub struct Target {
     pub inventory_lost: bool,
     /// Objects whose look is under way.
     pub looking: BTreeSet<ResourceKey>,
+    /// Objects whose next look is a while off; an event brings it forward, a mere evaluation does not.
+    pub resting: BTreeSet<ResourceKey>,
     /// Objects that were doubted again while their look was under way: its answer may be older than the doubt.
     pub doubted: BTreeSet<ResourceKey>,
     /// Since when some object is not known; `None` while all are.
@@ -125,6 +127,7 @@ impl Target {
             running: None,
             inventory_lost: false,
             looking: BTreeSet::new(),
+            resting: BTreeSet::new(),
             doubted: BTreeSet::new(),
             unknown_since: None,
             fetch_at: None,
