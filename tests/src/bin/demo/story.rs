@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use windlass_tests::app::{message_application, message_of};
+use windlass_tests::manifest;
 use windlass_tests::objects::{Kind, configmap, deployment};
 use windlass_tests::wait::wait_for;
 
@@ -32,6 +33,7 @@ async fn from_nothing_to_healthy(world: &World) -> Result<()> {
     for (_, environment) in CLUSTERS {
         let manifests = message_application("hello").into_iter();
         files.extend(manifests.map(|(file, manifest)| (format!("{environment}/{file}"), manifest.to_yaml())));
+        files.push((format!("{environment}/namespace.yaml"), manifest::namespace(NAMESPACE).to_yaml()));
         files.push((format!("apps/{environment}.yaml"), application(environment, &world.repo_url)));
     }
     let commit = publish(world, &files, "Say hello").await?;
@@ -213,7 +215,6 @@ spec:
     automated:
       prune: true
       selfHeal: true
-    syncOptions: [CreateNamespace=true]
 "
     )
 }
