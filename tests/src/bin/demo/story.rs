@@ -111,12 +111,12 @@ async fn what_leaves_git_leaves_the_cluster(world: &World) -> Result<()> {
 
 async fn a_deletion_of_everything_waits(world: &World) -> Result<()> {
     chapter("Everything is removed from git: the deletion is held until a person approves it");
-    remove(world, &["staging/configmap.yaml", "staging/deployment.yaml"], "Oops").await?;
+    remove(world, &["staging/namespace.yaml", "staging/configmap.yaml", "staging/deployment.yaml"], "Oops").await?;
     let api = world.hub.api();
     let held =
         || async { Ok(api.application("message-staging").await?.unwrap_or_default()["targets"][0]["hold"].clone()) };
     let hold = wait_for("the deletion to be held", SOON, held, |hold| hold.is_object().then(|| hold.clone())).await?;
-    ensure!(hold["count"] == 2, "another set is held: {hold}");
+    ensure!(hold["count"] == 3, "another set is held: {hold}");
     for kind in [configmap("message"), deployment("message")] {
         ensure!(world.places[0].objects.present(NAMESPACE, kind).await?.is_some(), "{kind:?} was deleted unasked");
     }
