@@ -70,6 +70,18 @@ pub enum RenderError {
         /// Line, column and problem.
         error: windlass_yaml::Error,
     },
+    /// A file that may hold a Secret is no YAML: where, and not what stands there.
+    #[error(
+        "{file}: line {line}, column {column}: is not valid YAML; what stands there is not shown, because the file may hold a Secret"
+    )]
+    SecretYaml {
+        /// The file's path in the repository.
+        file: String,
+        /// Where.
+        line: usize,
+        /// Where.
+        column: usize,
+    },
     /// A file is no text.
     #[error("{file}: is not UTF-8 text")]
     NotText {

@@ -145,8 +145,7 @@ impl Reader<'_> {
 
     fn documents(&mut self, at: &TreePath, text: &str) -> Result<(), RenderError> {
         let limits = windlass_yaml::Limits { bytes: self.limits.bytes as usize, ..Default::default() };
-        let documents = windlass_yaml::documents(text, &limits)
-            .map_err(|error| RenderError::Yaml { file: at.to_string(), error })?;
+        let documents = windlass_yaml::documents(text, &limits).map_err(|error| unreadable(at, text, error))?;
         for document in documents {
             for duplicate in &document.duplicates {
                 self.warnings.push(format!(
@@ -185,6 +184,15 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// The parser's words may quote what they are about.
+fn unreadable(at: &TreePath, text: &str, error: windlass_yaml::Error) -> RenderError {
+    let file = at.to_string();
+    if text.contains("Secret") {
+        return RenderError::SecretYaml { file, line: error.line, column: error.column };
+    }
+    RenderError::Yaml { file, error }
 }
 
 fn limit(what: String, limit: u64) -> RenderError {

@@ -194,6 +194,13 @@ fn a_broken_file_is_named_with_its_place() {
 }
 
 #[test]
+fn a_broken_secret_is_not_quoted() {
+    let broken = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  pin: !!int canary-5ecret\n";
+    let error = run(&[("s.yaml", broken)], json!({})).expect_err("broken").to_string();
+    assert!(error.starts_with("s.yaml: line 5") && !error.contains("canary"), "{error}");
+}
+
+#[test]
 fn limits_are_named() {
     let limits = Limits { objects: 1, ..Limits::default() };
     let files = Files::of(&[("a.yaml", A), ("b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n")]);
