@@ -1,8 +1,8 @@
 //! How well one live object does, by the rules of Argo CD, and what that makes of the whole.
 //!
 //! One file per kind, each a pure function of the object. Of Kubernetes' own kinds, one without a file has no check: it is neither healthy nor
-//! unhealthy and counts for nothing. Every other kind without a file is judged by its conditions and generations (`conditions.rs`), as far as
-//! it has any. The rules are those of Argo CD's own checks and, for every other kind, kstatus'. This module knows nothing of sync status:
+//! unhealthy and counts for nothing. Every other kind is judged as its API documents its status (`custom.rs`), or by its conditions and generations
+//! (`conditions.rs`), as far as it has any. The rules are those of Argo CD's own checks and, for every other kind, kstatus'. This module knows nothing of sync status:
 //! an object that is missing or different is not less healthy for it.
 
 mod aggregate;
@@ -10,6 +10,7 @@ mod api_service;
 mod conditions;
 mod crd;
 mod cron_job;
+mod custom;
 mod daemon_set;
 mod deployment;
 mod hpa;
@@ -82,13 +83,22 @@ pub fn assess(object: &Value) -> Option<Health> {
     let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
     let (group, kind) = (group_of(text("apiVersion")), text("kind"));
     match check_of(group, kind) {
-        Some(check) => {
-            let health = check(Part::of(object));
-            Some(health.unwrap_or_else(|malformed| Health::new(HealthStatus::Unknown, malformed.to_string())))
-        }
+        Some(check) => Some(or_unknown(check(Part::of(object)))),
         None if conditions::is_built_in(group) => None,
-        None => conditions::check(&Part::of(object)),
+        None => match custom::check(group, kind, &Part::of(object)) {
+            Some(health) => Some(or_unknown(health)),
+            None => conditions::check(&Part::of(object)),
+        },
     }
+}
+
+/// Every kind that has a check of its own: (group, kind), `*` for a family. Kinds that are not listed are judged by their conditions.
+pub fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BUILT_IN.iter().map(|(group, kind, _)| (*group, *kind)).chain(custom::kinds())
+}
+
+fn or_unknown(health: Result<Health, Malformed>) -> Health {
+    health.unwrap_or_else(|malformed| Health::new(HealthStatus::Unknown, malformed.to_string()))
 }
 
 fn is_being_deleted(object: &Value) -> bool {
@@ -98,26 +108,29 @@ fn is_being_deleted(object: &Value) -> bool {
 }
 
 fn check_of(group: &str, kind: &str) -> Option<Check> {
-    Some(match (group, kind) {
-        ("apps", "Deployment") => deployment::check,
-        ("apps", "ReplicaSet") => replica_set::check,
-        ("apps", "StatefulSet") => stateful_set::check,
-        ("apps", "DaemonSet") => daemon_set::check,
-        ("", "Pod") => pod::check,
-        ("", "Service") => service::check,
-        ("", "PersistentVolumeClaim") => pvc::check,
-        ("batch", "Job") => job::check,
-        ("batch", "CronJob") => cron_job::check,
-        ("networking.k8s.io" | "extensions", "Ingress") => ingress::check,
-        ("autoscaling", "HorizontalPodAutoscaler") => hpa::check,
-        ("apiregistration.k8s.io", "APIService") => api_service::check,
-        ("policy", "PodDisruptionBudget") => pdb::check,
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::check,
-        ("argoproj.io", "Workflow") => workflow::check,
-        ("argoproj.io", "Rollout") => rollout::check,
-        _ => return None,
-    })
+    BUILT_IN.iter().find(|(of, named, _)| *of == group && *named == kind).map(|(_, _, check)| *check)
 }
+
+/// Kinds whose rules are Argo CD's own.
+const BUILT_IN: &[(&str, &str, Check)] = &[
+    ("apps", "Deployment", deployment::check),
+    ("apps", "ReplicaSet", replica_set::check),
+    ("apps", "StatefulSet", stateful_set::check),
+    ("apps", "DaemonSet", daemon_set::check),
+    ("", "Pod", pod::check),
+    ("", "Service", service::check),
+    ("", "PersistentVolumeClaim", pvc::check),
+    ("batch", "Job", job::check),
+    ("batch", "CronJob", cron_job::check),
+    ("networking.k8s.io", "Ingress", ingress::check),
+    ("extensions", "Ingress", ingress::check),
+    ("autoscaling", "HorizontalPodAutoscaler", hpa::check),
+    ("apiregistration.k8s.io", "APIService", api_service::check),
+    ("policy", "PodDisruptionBudget", pdb::check),
+    ("apiextensions.k8s.io", "CustomResourceDefinition", crd::check),
+    ("argoproj.io", "Workflow", workflow::check),
+    ("argoproj.io", "Rollout", rollout::check),
+];
 
 // === impl Health ===
 

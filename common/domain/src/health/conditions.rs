@@ -96,11 +96,11 @@ impl<'a> Conditions<'a> {
         let is_bad = |c: &&Condition<'a>| BAD.contains(&c.kind) && c.status == "True";
         let ended_badly = |c: &&Condition<'a>| c.kind == "Succeeded" && c.status == "False";
         if let Some(bad) = self.current().find(|c| is_bad(c) || ended_badly(c)) {
-            return Some(Health::degraded(words_of(bad)));
+            return Some(Health::degraded(bad.words()));
         }
         let is_unfinished = |c: &&Condition<'a>| UNFINISHED.contains(&c.kind) && c.status == "True";
         if let Some(unfinished) = self.current().find(is_unfinished) {
-            return Some(Health::progressing(words_of(unfinished)));
+            return Some(Health::progressing(unfinished.words()));
         }
         self.summary()
     }
@@ -112,7 +112,7 @@ impl<'a> Conditions<'a> {
         let (first, _) = said.first()?;
         let unsure = said.iter().find(|(condition, current)| !current || condition.status != "True");
         Some(match unsure {
-            Some((condition, true)) => Health::progressing(words_of(condition)),
+            Some((condition, true)) => Health::progressing(condition.words()),
             Some((condition, false)) => {
                 Health::progressing(format!("Waiting for {} to be about the latest change", condition.kind))
             }
@@ -122,14 +122,5 @@ impl<'a> Conditions<'a> {
 
     fn current(&self) -> impl Iterator<Item = &Condition<'a>> {
         self.all.iter().filter(|(_, current)| *current).map(|(condition, _)| condition)
-    }
-}
-
-/// Its message, or else what there is.
-fn words_of(condition: &Condition<'_>) -> String {
-    match (condition.message, condition.reason) {
-        ("", "") => format!("{} is {}", condition.kind, condition.status),
-        ("", reason) => format!("{} is {}: {reason}", condition.kind, condition.status),
-        (message, _) => message.to_owned(),
     }
 }

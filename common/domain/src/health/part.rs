@@ -25,6 +25,8 @@ pub(super) struct Condition<'a> {
     pub(super) status: &'a str,
     pub(super) reason: &'a str,
     pub(super) message: &'a str,
+    /// When its status last changed, as written; empty where nobody says.
+    pub(super) since: &'a str,
 }
 
 // === impl Part ===
@@ -109,7 +111,13 @@ impl<'a> Part<'a> {
         self.at("metadata.annotations")?.field(name)?.text_here()
     }
 
-    fn text_here(&self) -> Result<&'a str, Malformed> {
+    /// The integer that it is, if it is one.
+    pub(super) fn int_here(&self) -> Option<i64> {
+        self.value.and_then(Value::as_i64)
+    }
+
+    /// The text that it is; empty when absent.
+    pub(super) fn text_here(&self) -> Result<&'a str, Malformed> {
         self.value.map_or(Ok(""), |value| value.as_str().ok_or_else(|| self.not("a string")))
     }
 
@@ -129,12 +137,27 @@ impl<'a> Condition<'a> {
             status: part.text("status")?,
             reason: part.text("reason")?,
             message: part.text("message")?,
+            since: part.text("lastTransitionTime")?,
         })
     }
 
     /// Whether its status is `True`.
     pub(super) fn is_true(&self) -> bool {
         self.status == "True"
+    }
+
+    /// Its message, or else what there is.
+    pub(super) fn words(&self) -> String {
+        match (self.message, self.reason) {
+            ("", "") => format!("{} is {}", self.kind, self.status),
+            ("", reason) => format!("{} is {}: {reason}", self.kind, self.status),
+            (message, _) => message.to_owned(),
+        }
+    }
+
+    /// What is waited for, and since when.
+    pub(super) fn words_since(&self) -> String {
+        if self.since.is_empty() { self.words() } else { format!("{} (since {})", self.words(), self.since) }
     }
 }
 

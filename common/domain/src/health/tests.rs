@@ -2,6 +2,7 @@
 
 mod custom;
 mod kinds;
+mod projects;
 
 use serde_json::{Value, json};
 

@@ -1,0 +1,83 @@
+//! What the projects' controllers write, by kind: `testdata/health-projects.txt` has `Status apiVersion/Kind {the rest of the object}` a line.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn cases() -> Vec<(HealthStatus, Value)> {
+    let path = format!("{}/testdata/health-projects.txt", env!("CARGO_MANIFEST_DIR"));
+    #[allow(clippy::disallowed_methods)]
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    lines.map(|line| case(line).unwrap_or_else(|| panic!("not a case: {line}"))).collect()
+}
+
+fn case(line: &str) -> Option<(HealthStatus, Value)> {
+    let (status, rest) = line.split_once(' ')?;
+    let (kind, body) = rest.trim_start().split_once(' ')?;
+    let (api_version, kind) = kind.rsplit_once('/')?;
+    let mut object: Value = serde_json::from_str(body.trim()).ok()?;
+    object["apiVersion"] = json!(api_version);
+    object["kind"] = json!(kind);
+    if object["metadata"]["generation"].is_null() {
+        object["metadata"]["generation"] = json!(2);
+    }
+    Some((serde_json::from_value(json!(status)).ok()?, object))
+}
+
+#[test]
+fn each_kind_is_judged_as_its_project_documents_it() {
+    let wrong = cases().into_iter().filter_map(|(want, object)| {
+        let health = assess(&object);
+        let says_why = want == HealthStatus::Healthy || health.as_ref().is_some_and(|h| !h.message.is_empty());
+        let right = health.as_ref().is_some_and(|h| h.status == want) && says_why;
+        (!right).then(|| format!("{want}, not {health:?}: {object}"))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// At least sixty kinds have all three; what only configures something cannot be at work.
+#[test]
+fn the_kinds_that_people_meet_most_have_healthy_progressing_and_degraded_fixtures() {
+    let mut seen: BTreeMap<String, std::collections::BTreeSet<HealthStatus>> = BTreeMap::new();
+    for (status, object) in cases() {
+        let group = group_of(object["apiVersion"].as_str().expect("text"));
+        let kind = object["kind"].as_str().expect("text");
+        let entry = crate::health::kinds().find(|(g, k)| *g == group && *k == kind);
+        let family = || {
+            crate::health::kinds()
+                .find(|(g, k)| (*g == group || g.starts_with('*') && group.ends_with(&g[1..])) && *k == "*")
+        };
+        let (g, k) = entry.or_else(family).unwrap_or_else(|| panic!("{group} {kind} has no check"));
+        seen.entry(format!("{g}/{k}")).or_default().insert(status);
+    }
+    use HealthStatus::{Degraded, Healthy, Progressing};
+    let whole = seen.iter().filter(|(_, had)| [Healthy, Progressing, Degraded].iter().all(|s| had.contains(s))).count();
+    assert!(whole >= 60, "{whole} kinds have all three");
+    for (group, kind) in crate::health::kinds().skip(super::super::BUILT_IN.len()) {
+        assert!(seen.contains_key(&format!("{group}/{kind}")), "{group} {kind} has no fixture");
+    }
+}
+
+#[test]
+fn malformed_statuses_are_judged_without_panic() {
+    for (_, object) in cases() {
+        for pointer in pointers(&object, String::new()) {
+            for wrong in [json!(1.5), json!("x"), json!([[]]), json!({"a": 1}), json!(true), Value::Null] {
+                let mut broken = object.clone();
+                *broken.pointer_mut(&pointer).expect("a value") = wrong;
+                assess(&broken);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_progressing_object_says_what_is_waited_for_and_since_when() {
+    let object = json!({"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"generation": 1}, "status": {"conditions": [
+        {"type": "Ready", "status": "False", "reason": "Pending", "message": "Registering the account", "lastTransitionTime": "2026-11-23T10:00:00Z"},
+    ]}});
+    let want = Health::progressing("Registering the account (since 2026-11-23T10:00:00Z)");
+    assert_eq!(assess(&object), Some(want));
+}
