@@ -46,8 +46,8 @@ pub enum FrameError {
     /// Too many bodies are unfinished.
     #[error("more than {MAX_OPEN_STREAMS} messages are unfinished at a time")]
     TooManyStreams,
-    /// The unfinished bodies are too big.
-    #[error("unfinished messages are over the limit of {limit} bytes")]
+    /// A message that, with what else was unfinished, is too big. It was left out as a whole: alone of these errors, this one lets the session go on.
+    #[error("a message is over the limit of {limit} bytes and was left out")]
     TooManyBytes {
         /// The limit.
         limit: usize,

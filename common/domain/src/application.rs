@@ -111,6 +111,9 @@ pub struct ApplicationSpec {
     /// How many history entries are kept; 10 when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision_history_limit: Option<i64>,
+    /// Applications that must be Synced and Healthy before a new bundle of this one is synced. Ours.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<crate::dependency::Dependency>,
 }
 
 /// One place that manifests come from.
@@ -195,12 +198,21 @@ pub struct SyncPolicy {
     /// `Name=value` options.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sync_options: Vec<String>,
-    /// Retry rules, verbatim until the engine has them.
+    /// Retry rules, verbatim; read by [`Retry::of`](crate::target::Retry::of).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Value>,
     /// Metadata of a namespace that CreateNamespace makes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub managed_namespace_metadata: Option<Value>,
+    /// How long one operation may take: Go's duration; ten minutes when absent. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// Compared and reported, never written. Ours.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub observe: bool,
+    /// When deletions wait for a person. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune_limits: Option<crate::target::PruneLimits>,
 }
 
 /// `syncPolicy.automated`; all `false` by default, as in Argo CD.
@@ -291,7 +303,7 @@ impl Application {
 
     /// What a plain delete does to its objects: Argo CD's finalizers decide, none leaves them, and so does the sync option `Delete=false`.
     pub fn cascade_by_finalizers(&self) -> Cascade {
-        if self.spec.has_option("Delete=false") || self.spec.has_option("Delete=confirm") {
+        if self.spec.has_option("Delete=false") {
             return Cascade::Orphan;
         }
         let has = |suffix: &str| {
@@ -340,7 +352,22 @@ impl ApplicationSpec {
         if self.source.as_ref().is_some_and(|source| source.repo_url.is_empty()) {
             return field("spec.source.repoURL", "is missing");
         }
-        Ok(())
+        self.check_dependencies()
+    }
+
+    fn check_dependencies(&self) -> Result<(), InvalidApplication> {
+        let wrong = |field: String, problem: String| Err(InvalidApplication::Field { field, problem });
+        let (count, most) = (self.depends_on.len(), crate::dependency::MOST);
+        if count > most {
+            return wrong(
+                "spec.dependsOn".into(),
+                format!("has {count} entries, more than the limit of {most}; use selectors"),
+            );
+        }
+        match self.depends_on.iter().enumerate().find_map(|(index, entry)| Some((index, entry.problem()?))) {
+            Some((index, problem)) => wrong(format!("spec.dependsOn[{index}]"), problem),
+            None => Ok(()),
+        }
     }
 
     /// Whether commits are applied as they come, and how; `None` for a manual application.

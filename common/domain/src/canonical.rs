@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
 use crate::manifest::{Manifest, ResourceKey, group_of};
+use crate::traits::GENERATED;
 
 /// The most bytes one manifest may have in canonical form: etcd's default request limit.
 pub const MAX_MANIFEST_BYTES: usize = 1_572_864;
@@ -101,11 +102,17 @@ fn identify(object: &Value) -> Result<(String, ResourceKey), ManifestError> {
             .ok_or(ManifestError::Field { field, wanted: "a non-empty string" })
     };
     let api_version = text("/apiVersion", "apiVersion")?;
+    let prefix = object.pointer("/metadata/generateName").and_then(Value::as_str).filter(|prefix| !prefix.is_empty());
     let key = ResourceKey {
         group: group_of(api_version).to_owned(),
         kind: text("/kind", "kind")?.to_owned(),
         namespace: optional_text(object, "/metadata/namespace", "metadata.namespace")?.to_owned(),
-        name: text("/metadata/name", "metadata.name")?.to_owned(),
+        name: match (text("/metadata/name", "metadata.name"), prefix) {
+            (Ok(name), _) => name.to_owned(),
+            // The server completes the name: until then it is shown as its prefix and a star.
+            (Err(_), Some(prefix)) => format!("{prefix}{GENERATED}"),
+            (Err(error), None) => return Err(error),
+        },
     };
     Ok((api_version.to_owned(), key))
 }

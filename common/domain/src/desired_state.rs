@@ -1,7 +1,7 @@
 //! A cluster's desired state: rows, in an order that cannot go back unseen.
 //!
-//! Each generation has `chain = H(previous chain, H(sorted rows, operations aside))`. A hub that lacks an agent's (generation, chain) has been rolled
-//! back, whatever its number.
+//! Each generation has `chain = H(previous chain, what it changed)`. A hub that lacks an agent's (generation, chain) has been rolled back, whatever its
+//! number. Only the hub makes chains; for agents they are 32 bytes to be told again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,17 +85,32 @@ pub enum Refused {
     Digest,
 }
 
+/// [`DesiredState::digest`] from rows' [`TargetRow::chained_bytes`], by application uid ascending: a hub that keeps these bytes need not make them again.
+pub fn digest_of_rows(rows: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Digest {
+    let mut bytes = Vec::new();
+    for row in rows {
+        let row = row.as_ref();
+        bytes.extend_from_slice(&(row.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(row);
+    }
+    Digest::of(&bytes)
+}
+
 // === impl Chain ===
 
 impl Chain {
     /// The chain before the first generation.
     pub const START: Self = Self([0; 32]);
 
-    /// The chain of the next generation.
-    pub fn next(self, state: &DesiredState) -> Self {
+    /// The chain of the next generation, from the rows that it changes: each row's [`TargetRow::chained_bytes`], or nothing where it goes. It costs what
+    /// changes, not what there is; as it covers every earlier change, it says what there is all the same.
+    pub fn next<'a>(self, changes: impl IntoIterator<Item = (&'a Uuid, Option<&'a Digest>)>) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.0);
-        hash.update(state.digest().to_bytes());
+        for (application, row) in changes {
+            hash.update(application.as_bytes());
+            hash.update(row.map_or([0; 33], |row| row.to_bytes()));
+        }
         Self(hash.finalize().into())
     }
 }
@@ -110,13 +125,8 @@ impl DesiredState {
 
     /// Digest of the rows by application uid, operations and frozen rows aside.
     pub fn digest(&self) -> Digest {
-        let mut bytes = Vec::new();
-        for row in self.rows.values().filter(|row| !self.frozen.contains(&row.application())) {
-            let row = row.chained_bytes();
-            bytes.extend_from_slice(&(row.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(&row);
-        }
-        Digest::of(&bytes)
+        let rows = self.rows.values().filter(|row| !self.frozen.contains(&row.application()));
+        digest_of_rows(rows.map(TargetRow::chained_bytes))
     }
 
     /// The state after `delta`, where an agent at `held` may take it. Rows missing from a full list are kept: absence of information is never a delete.
@@ -167,11 +177,13 @@ mod tests {
             operation: None,
             approval: None,
             adoption: None,
+            paused: None,
+            deletion_confirmed: false,
         })
     }
 
     fn delta(from: u64, to: u64, rows: Vec<TargetRow>, after: &DesiredState, full: bool) -> Delta {
-        let to = Position { incarnation: Uuid::nil(), generation: to, chain: Chain::START.next(after) };
+        let to = Position { incarnation: Uuid::nil(), generation: to, chain: Chain::START };
         Delta { from, to, digest: after.digest(), rows, finished: vec![], full }
     }
 
@@ -184,6 +196,40 @@ mod tests {
         let whole = delta(0, 6, vec![row(1, "b"), row(2, "a")], &after, true);
         assert_eq!(before.advanced(Some(&held), &step), Ok(after.clone()));
         assert_eq!(DesiredState::default().advanced(None, &whole), Ok(after));
+    }
+
+    #[test]
+    fn a_chain_covers_each_change_and_all_before_it() {
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+        let start = Chain::START.next([(&one, Some(&a))]);
+        let mut chains = vec![
+            Chain::START,
+            start,
+            start.next([(&one, Some(&a))]),
+            start.next([(&one, Some(&b))]),
+            start.next([(&one, None)]),
+            start.next([(&two, Some(&b))]),
+            start.next([(&one, Some(&b)), (&two, Some(&b))]),
+            Chain::START.next([(&one, Some(&b))]).next([(&one, Some(&a))]),
+        ];
+        let count = chains.len();
+        chains.sort_by_key(|chain| chain.0);
+        chains.dedup();
+        assert_eq!(chains.len(), count);
+    }
+
+    /// Agents of the version before compare with this digest of these rows; a field that is new must be left out where it says nothing.
+    #[test]
+    fn the_digest_of_rows_is_the_one_that_the_first_version_made() {
+        let removing = r#"{"removing":{"application":"01a209f7-dea8-72f7-a616-9ed2843ef993","name":{"namespace":"argocd","name":"leaving"},"cascade":"orphan","by":"ann"}}"#;
+        let present = r#"{"present":{"application":"01a209f7-deb0-757b-86f6-75aa99284951","name":{"namespace":"argocd","name":"shop"},"bundle":"1:82c2a65961a67403c10217aa3b1a2f9f96b5763c636e59671bf453c1859f2603","settings":"1:0c1200830b23e8aa797483b65b6a2cc41d4197620fcbc4ca608897584b56f63f","revision":"shop","defaultNamespace":"shop","operation":null,"approval":null,"adoption":null}}"#;
+        let rows = [removing, present].map(|row| serde_json::from_str::<TargetRow>(row).expect("a row"));
+        let bytes = [
+            r#"{"removing":{"application":"01a209f7-dea8-72f7-a616-9ed2843ef993","by":"ann","cascade":"orphan","name":{"name":"leaving","namespace":"argocd"}}}"#,
+            r#"{"present":{"adoption":null,"application":"01a209f7-deb0-757b-86f6-75aa99284951","approval":null,"bundle":"1:82c2a65961a67403c10217aa3b1a2f9f96b5763c636e59671bf453c1859f2603","defaultNamespace":"shop","name":{"name":"shop","namespace":"argocd"},"operation":null,"revision":"shop","settings":"1:0c1200830b23e8aa797483b65b6a2cc41d4197620fcbc4ca608897584b56f63f"}}"#,
+        ];
+        assert_eq!(DesiredState::of(rows).digest(), digest_of_rows(bytes));
     }
 
     #[test]

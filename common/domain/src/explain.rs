@@ -1,7 +1,7 @@
 //! Why a target is as it is, in one sentence: the first thing that stands between a commit and a healthy cluster.
 //!
 //! ```text
-//! target -> fence -> source -> hold -> cluster -> bundle -> operation -> owner -> comparison -> health -> fine
+//! target -> fence -> source -> freeze -> hold -> cluster -> dependencies -> bundle -> operation -> owner -> window -> comparison -> health -> held -> fine
 //! ```
 //!
 //! The rules are asked in the order of the pipeline and the first that applies answers: what comes behind it cannot move before it is settled. An
@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::application::Application;
 use crate::cluster::Cluster;
+use crate::dependency::Wait;
 use crate::destination;
 use crate::digest::Digest;
+use crate::history::{Freeze, RevisionHold};
 use crate::status::{Condition, Freshness, ResourceStatus, TargetSummary};
 use crate::target::{Removing, TargetSpec};
 use crate::time::Timestamp;
@@ -34,6 +36,10 @@ pub struct ApplicationFacts<'a> {
     pub revision: Option<&'a str>,
     /// The hub's own conditions.
     pub conditions: &'a [Condition],
+    /// What people froze.
+    pub freezes: &'a [Freeze],
+    /// A commit that a person holds it at.
+    pub hold: Option<&'a RevisionHold>,
     /// Every cluster there is.
     pub clusters: &'a [Cluster],
     /// The time at which it is explained.
@@ -59,6 +65,8 @@ pub struct TargetFacts<'a> {
     pub freshness: Freshness,
     /// Its objects that are not in sync and healthy, as far as they are at hand; they only make the sentence more precise.
     pub objects: &'a [ResourceStatus],
+    /// What it waits for, when its row says that it waits for other applications.
+    pub waits: &'a [Wait],
 }
 
 /// Which rule answered, in the order in which they are asked.
@@ -76,6 +84,8 @@ pub enum Verdict {
     SourceFailed,
     /// Nothing was made of the source yet.
     NotCompiled,
+    /// A person stopped all writes.
+    WritesFrozen,
     /// Deletions wait for a person.
     Held,
     /// No agent has joined the cluster.
@@ -90,6 +100,8 @@ pub enum Verdict {
     StorageError,
     /// The agent believes that the hub no longer lists the target.
     Frozen,
+    /// Another application must be ready first.
+    DependencyWait,
     /// The agent works on an older bundle.
     OnItsWay,
     /// A person's sync has not begun.
@@ -100,6 +112,8 @@ pub enum Verdict {
     SyncFailed,
     /// An object belongs to somebody else.
     NotOurs,
+    /// A sync window keeps the agent from writing.
+    OutsideWindow,
     /// A manual application differs from git.
     WaitsForSync,
     /// Objects left git, and the application does not prune.
@@ -120,6 +134,8 @@ pub enum Verdict {
     Progressing,
     /// An object is told not to work.
     Suspended,
+    /// In sync with an earlier commit, at which a person holds it.
+    HeldAtRevision,
     /// In sync with the last commit that is known, and git could not be asked for a newer one.
     SourceStale,
     /// In sync and healthy.
@@ -149,19 +165,23 @@ const APPLICATION_RULES: &[ApplicationRule] =
 /// What holds for one target, in the order of the pipeline.
 const TARGET_RULES: &[TargetRule] = &[
     target::fence,
+    target::frozen_by_person,
     target::hold,
     target::offline,
     target::unproven,
     target::storage,
     target::frozen,
+    target::dependencies,
     target::on_its_way,
     target::requested,
     target::syncing,
     target::failed,
     objects::not_ours,
+    target::window,
     objects::differing,
     objects::unknown,
     objects::unhealthy,
+    target::held_at_revision,
 ];
 
 /// Why a target is as it is; without a target, why the application has none.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::digest::Digest;
 use crate::health::Health;
 use crate::manifest::ResourceKey;
+use crate::options::Keep;
 
 /// What is known of the objects that a target names or owns.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,10 +41,14 @@ pub struct LiveObject {
     pub tracking_id: Option<String>,
     /// Annotation `argocd.argoproj.io/installation-id`.
     pub installation_id: Option<String>,
-    /// The option by which it asks to be left when it leaves git.
-    pub kept_on_prune: Option<String>,
-    /// The option by which it asks to be left when its application is deleted.
-    pub kept_on_delete: Option<String>,
+    /// What it says of being deleted when it leaves git.
+    pub kept_on_prune: Option<Keep>,
+    /// What it says of being deleted with its application.
+    pub kept_on_delete: Option<Keep>,
+    /// Whether it is deleted after everything else.
+    pub pruned_last: bool,
+    /// Its wave.
+    pub wave: i32,
     /// How it compares with its baseline, where it has one.
     pub drift: Drift,
     /// Its health; `None` for kinds without a check.
@@ -79,6 +84,14 @@ impl LiveState {
     /// What is known of an object; [`Observed::Unknown`] for one never asked about.
     pub fn get(&self, key: &ResourceKey) -> Observed {
         self.objects.get(key).cloned().unwrap_or_else(|| Observed::Unknown("not observed yet".into()))
+    }
+
+    /// The object, where it is known to be there.
+    pub fn present(&self, key: &ResourceKey) -> Option<LiveObject> {
+        match self.objects.get(key) {
+            Some(Observed::Present(object)) => Some(object.clone()),
+            _ => None,
+        }
     }
 
     /// Keeps newer knowledge.

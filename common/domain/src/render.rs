@@ -1,7 +1,7 @@
 //! From a commit's files to manifests: pure, deterministic, bounded.
 //!
 //! This version renders directories of plain YAML and JSON by Kubernetes' own YAML rules. What Argo CD would render otherwise (Helm, Kustomize, Jsonnet,
-//! plugins, several sources, hydration, hooks, waves) is recognised as Argo CD recognises it, and refused by name instead of being rendered wrongly.
+//! plugins, several sources, hydration) is recognised as Argo CD recognises it, and refused by name instead of being rendered wrongly.
 
 use crate::application::{ApplicationSource, ApplicationSpec};
 use crate::canonical::ManifestError;
@@ -15,7 +15,7 @@ mod unsupported;
 pub use detect::{SourceType, detect};
 
 /// Part of every compile's fingerprint: a build that renders otherwise has another one.
-pub const RENDERER_VERSION: u32 = 1;
+pub const RENDERER_VERSION: u32 = 2;
 
 /// What a render may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub fn render(tree: &dyn SourceTree, spec: &ApplicationSpec, limits: &Limits) ->
         }
     }
     let mut rendered = directory::render(tree, &path, &source.directory.clone().unwrap_or_default(), limits)?;
-    refuse_hooks_and_waves(&rendered.manifests)?;
+    refuse_applications(&rendered.manifests)?;
     rendered.reads = tree.reads();
     Ok(rendered)
 }
@@ -162,44 +162,19 @@ impl RenderError {
     }
 }
 
-const HOOK: &str = "argocd.argoproj.io/hook";
-const HELM_HOOK: &str = "helm.sh/hook";
-const WAVE: &str = "argocd.argoproj.io/sync-wave";
-
-/// Applying a hook as an ordinary object, or waves all at once, would be worse than not applying: until the engine has them they are named errors.
-fn refuse_hooks_and_waves(manifests: &[Manifest]) -> Result<(), RenderError> {
-    let mut first_wave: Option<(&Manifest, i64)> = None;
-    for manifest in manifests {
-        unsupported::refuse_in_manifest(manifest)?;
-        for hook in [HOOK, HELM_HOOK] {
-            if let Some(value) = manifest.annotation(hook) {
-                return Err(RenderError::Unsupported(format!(
-                    "{}: {hook}={value}: hooks are not supported yet",
-                    manifest.key
-                )));
-            }
-        }
-        let wave = manifest.annotation(WAVE).and_then(|wave| wave.trim().parse().ok()).unwrap_or(0);
-        match first_wave {
-            None => first_wave = Some((manifest, wave)),
-            Some((first, other)) if other != wave => {
-                return Err(RenderError::Unsupported(format!(
-                    "{} is in wave {other} and {} in wave {wave}: several sync waves are not supported yet",
-                    first.key, manifest.key
-                )));
-            }
-            Some(_) => {}
-        }
-        if manifest.key.group == "argoproj.io"
+/// Applying an application as an ordinary object would be worse than not applying it.
+fn refuse_applications(manifests: &[Manifest]) -> Result<(), RenderError> {
+    let is_application = |manifest: &&Manifest| {
+        manifest.key.group == "argoproj.io"
             && matches!(manifest.key.kind.as_str(), "Application" | "AppProject" | "ApplicationSet")
-        {
-            return Err(RenderError::Unsupported(format!(
-                "{}: applications that render applications are not supported yet",
-                manifest.key
-            )));
-        }
+    };
+    match manifests.iter().find(is_application) {
+        Some(manifest) => Err(RenderError::Unsupported(format!(
+            "{}: applications that render applications are not supported yet",
+            manifest.key
+        ))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -91,6 +91,8 @@ pub trait SourceTree {
     fn list(&self, directory: &TreePath) -> Result<Vec<Entry>, SourceError>;
     /// A file's bytes; refused, unread, when it is larger than `limit` bytes.
     fn read(&self, file: &TreePath, limit: u64) -> Result<Vec<u8>, SourceError>;
+    /// Where a symbolic link says it leads, as it was committed: whoever follows it decides whether that is inside.
+    fn read_link(&self, link: &TreePath) -> Result<String, SourceError>;
     /// Everything asked for so far, found or not.
     fn reads(&self) -> Reads;
 }
@@ -120,6 +122,19 @@ impl TreePath {
             }
         }
         Ok(Self(parts.join("/")))
+    }
+
+    /// The directory that this stands in; the root's is the root.
+    pub fn parent(&self) -> Self {
+        Self(self.0.rsplit_once('/').map(|(parent, _)| parent.to_owned()).unwrap_or_default())
+    }
+
+    /// Where a relative path leads from this directory; refused where it leaves the tree, even for a moment.
+    pub fn resolve(&self, relative: &str) -> Result<Self, SourceError> {
+        if relative.starts_with('/') {
+            return Err(SourceError::Outside(relative.to_owned()));
+        }
+        Self::parse(&format!("{}/{relative}", if self.0.is_empty() { "." } else { &self.0 }))
     }
 
     /// The path of an entry of this directory.
@@ -155,6 +170,20 @@ mod tests {
         }
         for given in ["/etc", "..", "a/../../b", "../x", "a\0b"] {
             assert!(TreePath::parse(given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn relative_paths_lead_from_a_directory_and_never_out() {
+        let from = |directory: &str, relative| TreePath::parse(directory).and_then(|at| at.resolve(relative));
+        for (directory, relative, want) in
+            [("", "a", "a"), ("a/b", "../c", "a/c"), ("a", "./b/../c", "a/c"), ("a/b", "../../c", "c"), ("a", "..", "")]
+        {
+            assert_eq!(from(directory, relative).map(|p| p.0), Ok(want.to_owned()), "{directory} {relative}");
+        }
+        for (directory, relative) in [("", ".."), ("a", "../../a/b"), ("a", "/a"), ("a/b", "../../../a"), ("a", "b\0")]
+        {
+            assert!(from(directory, relative).is_err(), "{directory} {relative}");
         }
     }
 }

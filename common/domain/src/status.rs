@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::digest::Digest;
 use crate::health::{Health, HealthStatus};
+use crate::hook::Phase;
 use crate::manifest::{ResourceKey, canonical_bytes};
 use crate::operation::OperationPhase;
 use crate::time::Timestamp;
@@ -69,6 +70,8 @@ pub enum ConditionKind {
     SharedResourceWarning,
     /// The source has one object several times; the last one counts.
     RepeatedResourceWarning,
+    /// An object that its project does not permit is left as it is; Argo CD's word.
+    ExcludedResourceWarning,
     /// Deletions wait for a person.
     PruneHeld,
     /// A render said something worth knowing.
@@ -79,6 +82,18 @@ pub enum ConditionKind {
     Frozen,
     /// A source could not be refreshed; what is shown is from its last commit.
     SourceStale,
+    /// A branch or tag no longer leads over the commit that was deployed; its new tip is followed.
+    HistoryRewritten,
+    /// A person stopped all writes.
+    WritesFrozen,
+    /// The application is held at a commit, whatever git says, until it is resumed.
+    HeldAtRevision,
+    /// An application that this one depends on is not ready; newer bundles wait.
+    DependencyWait,
+    /// A sync window is closed; what is due waits for it.
+    SyncWindowClosed,
+    /// Somebody else keeps writing what git says otherwise; the corrections slow down.
+    FieldConflict,
 }
 
 /// Deletions that wait for a person.
@@ -126,6 +141,18 @@ pub struct ResourceResult {
     pub status: ResultCode,
     /// The server's words, or ours.
     pub message: String,
+    /// Of a hook: when it ran, and what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookResult>,
+}
+
+/// How a hook stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookResult {
+    /// When it runs.
+    pub phase: Phase,
+    /// What came of it.
+    pub outcome: OperationPhase,
 }
 
 /// Argo CD's result codes.
@@ -219,7 +246,8 @@ impl TargetReport {
         Digest::of(&canonical_bytes(&serde_json::to_value(self).unwrap_or_default()))
     }
 
-    /// What to send when `last` was the last thing sent.
+    /// What to send when `last` was the last thing sent. The results of an operation are only in the step that changes its id or phase: no results of one that
+    /// is over mean that they are as they were said.
     pub fn delta_from(&self, last: Option<&Self>) -> StatusDelta {
         let mut delta = StatusDelta {
             application: self.application,
@@ -229,6 +257,12 @@ impl TargetReport {
             full: last.is_none(),
             digest: self.digest(),
         };
+        if let Some(operation) = &mut delta.summary.operation
+            && let Some(said) = last.and_then(|last| last.summary.operation.as_ref())
+            && (said.id, said.phase, &said.results) == (operation.id, operation.phase, &operation.results)
+        {
+            operation.results.clear();
+        }
         let empty = BTreeMap::new();
         let before = last.map_or(&empty, |last| &last.resources);
         delta.changed.extend(self.resources.iter().filter(|(k, v)| before.get(*k) != Some(v)).map(|(_, v)| v.clone()));
@@ -254,8 +288,13 @@ pub const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// Cuts a message at [`MAX_MESSAGE_BYTES`], between characters.
 pub fn cut(message: &mut String) {
-    if message.len() > MAX_MESSAGE_BYTES {
-        let end = (0..=MAX_MESSAGE_BYTES - 4).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+    cut_at(message, MAX_MESSAGE_BYTES);
+}
+
+/// Cuts a message at `most` bytes, between characters; the last one is then an ellipsis.
+pub fn cut_at(message: &mut String, most: usize) {
+    if message.len() > most {
+        let end = (0..=most.saturating_sub(4)).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
         message.truncate(end);
         message.push('…');
     }
@@ -293,5 +332,49 @@ mod tests {
         let mut short = "fine".to_owned();
         cut(&mut short);
         assert_eq!(short, "fine");
+    }
+
+    #[test]
+    fn results_are_said_once() {
+        let result = ResourceResult {
+            key: ResourceKey { group: String::new(), kind: "A".into(), namespace: String::new(), name: "b".into() },
+            status: ResultCode::Synced,
+            message: "applied".into(),
+            hook: None,
+        };
+        let operation = |phase, results| OperationState {
+            id: Uuid::nil(),
+            by: "ann".into(),
+            phase,
+            message: String::new(),
+            revision: String::new(),
+            started_at: crate::time::from_millis(0),
+            finished_at: None,
+            results,
+        };
+        let report = |operation| TargetReport {
+            application: Uuid::nil(),
+            summary: TargetSummary {
+                sync: SyncStatus::Synced,
+                health: HealthStatus::Healthy,
+                health_message: String::new(),
+                revision: String::new(),
+                bundle: None,
+                synced_revision: None,
+                synced_bundle: None,
+                conditions: vec![],
+                hold: None,
+                operation: Some(operation),
+                removed: false,
+            },
+            resources: BTreeMap::new(),
+        };
+        let running = report(operation(OperationPhase::Running, vec![]));
+        let ended = report(operation(OperationPhase::Succeeded, vec![result]));
+        let said = |delta: StatusDelta| delta.summary.operation.map(|op| op.results.len());
+        assert_eq!(said(ended.delta_from(Some(&running))), Some(1));
+        assert_eq!(said(ended.delta_from(Some(&ended))), Some(0));
+        assert_eq!(said(ended.delta_from(None)), Some(1), "a hub that asks again is told everything");
+        assert_eq!(ended.delta_from(Some(&ended)).digest, ended.digest());
     }
 }

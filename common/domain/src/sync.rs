@@ -3,7 +3,7 @@
 //! [`assess`] says how every object stands and what must be asked before more can be said; [`plan()`] turns that into actions. Both are functions of what is
 //! known. The rules are Argo CD's (`docs/sync.md`), with ownership and held deletions on top.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bundle::{Bundle, BundleEntry};
 use crate::digest::Digest;
@@ -12,15 +12,21 @@ use crate::health::{Health, HealthStatus};
 use crate::inventory::Inventory;
 use crate::live::{Drift, DryRun, LiveObject, LiveState, Observed};
 use crate::manifest::{ResourceKey, version_of};
+use crate::options::Keep;
 use crate::ownership::{Claim, Owner};
 use crate::status::{Hold, ResourceStatus, SyncStatus};
 use crate::target::{Adoption, Approval, TargetSettings};
+use crate::traits::TraitsMap;
 
+pub mod heal;
+mod hooks;
 pub mod order;
 pub mod plan;
 pub mod prune;
+pub mod removal;
 
-pub use plan::{Intent, SyncAction, SyncPlan, Verb, plan, plan_removal};
+pub use plan::{DryRunStage, HookTask, Intent, SyncAction, SyncPlan, Verb, WriteOptions, plan};
+pub use removal::{RemovalFacts, plan_removal};
 
 /// Everything a decision about one target looks at.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +49,10 @@ pub struct Facts<'a> {
     pub live: &'a LiveState,
     /// What we own.
     pub inventory: &'a Inventory,
+    /// What the bundle's manifests say of themselves.
+    pub traits: &'a TraitsMap,
+    /// A person confirmed the deletions of this bundle.
+    pub deletion_confirmed: bool,
 }
 
 /// How a target stands.
@@ -54,6 +64,8 @@ pub struct Assessment {
     pub needs: Vec<Need>,
     /// Deletions that wait for a person, whether or not a prune was asked for.
     pub hold: Option<Hold>,
+    /// Objects that another application of this installation claims too, and whose (`FailOnSharedResource=false`).
+    pub shared: Vec<(ResourceKey, String)>,
 }
 
 /// How one object stands.
@@ -84,16 +96,22 @@ pub enum ObjectState {
     Drifted(Vec<String>),
     /// Somebody else's; whose.
     Refused(String),
+    /// Its project does not permit it; the rule.
+    Fenced(String),
     /// Being deleted; it is applied again once it is gone.
     Deleting,
     /// Git no longer has it: a sync that prunes deletes it. Its uid.
     Extra(String),
+    /// Git no longer has it; it is deleted once a person confirmed it (`Prune=confirm`). Its uid.
+    Unconfirmed(String),
     /// Git no longer has it and it asks to be kept; by which option.
     Kept(String),
     /// Git no longer has it and it is gone: the inventory may forget it.
     Gone,
     /// The cluster does not serve its kind.
     NotServed,
+    /// The cluster does not serve its kind yet: its CustomResourceDefinition is in the same bundle.
+    Awaited,
     /// It is there, and not compared (yet); why.
     Incomparable(String),
     /// Not even whether it is there can be said; why.
@@ -124,12 +142,23 @@ pub enum Need {
 /// Compares a target's bundle and inventory with what is known of its cluster.
 pub fn assess(facts: &Facts<'_>) -> Assessment {
     let mut assessment = Assessment::default();
+    let (mut released, defined) = (BTreeSet::new(), defined(facts));
     for entry in &facts.bundle.entries {
-        let namespaced = facts.discovery.find(&entry.api_version, &entry.key.kind).map(|r| r.namespaced);
-        let key = scoped(facts, &entry.key, namespaced);
-        let state = match namespaced {
-            None => ObjectState::NotServed,
-            Some(_) => wanted(facts, &key, entry, &mut assessment.needs),
+        let served = facts.discovery.find(&entry.api_version, &entry.key.kind).map(|r| r.namespaced);
+        let comes = defined.get(&(entry.key.group.as_str(), entry.key.kind.as_str())).copied();
+        let key = scoped(facts, &entry.key, served.or(comes));
+        if !facts.traits.get(&entry.digest).is_kept() {
+            released.insert(key);
+            continue;
+        }
+        let fence = |namespaced| facts.settings.fence.as_ref().and_then(|fence| fence.refuses(&key, namespaced));
+        let state = match (served, comes) {
+            (Some(namespaced), _) => match fence(namespaced) {
+                Some(rule) => ObjectState::Fenced(rule),
+                None => wanted(facts, &key, entry, &mut assessment),
+            },
+            (None, Some(namespaced)) => fence(namespaced).map_or(ObjectState::Awaited, ObjectState::Fenced),
+            (None, None) => ObjectState::NotServed,
         };
         let health = health_of(facts, &key);
         assessment.objects.insert(
@@ -140,8 +169,13 @@ pub fn assess(facts: &Facts<'_>) -> Assessment {
     let mut set = Vec::new();
     for (key, owned) in &facts.inventory.entries {
         if !assessment.objects.contains_key(key) {
-            let state = unwanted(facts, key, &owned.api_version, &mut assessment.needs);
-            if let ObjectState::Extra(uid) = &state {
+            let state = if released.contains(key) {
+                // It became a hook, or is passed over by its own wish: nothing is kept of it, and it is not deleted for it.
+                ObjectState::Gone
+            } else {
+                unwanted(facts, key, &owned.api_version, &mut assessment.needs)
+            };
+            if let ObjectState::Extra(uid) | ObjectState::Unconfirmed(uid) = &state {
                 set.push((key.clone(), uid.clone()));
             }
             let standing =
@@ -163,6 +197,16 @@ fn scoped(facts: &Facts<'_>, key: &ResourceKey, namespaced: Option<bool>) -> Res
     }
 }
 
+/// Kinds that the bundle itself defines, and whether their objects live in a namespace.
+fn defined<'a>(facts: &Facts<'a>) -> BTreeMap<(&'a str, &'a str), bool> {
+    let in_bundle = |digest: &Digest| facts.bundle.entries.iter().any(|entry| entry.digest == *digest);
+    let defines = facts.traits.iter().filter_map(|(digest, traits)| Some((digest, traits.defines.as_ref()?)));
+    defines
+        .filter(|(digest, _)| in_bundle(digest))
+        .map(|(_, defines)| ((defines.group.as_str(), defines.kind.as_str()), defines.namespaced))
+        .collect()
+}
+
 fn held(facts: &Facts<'_>, set: &prune::PruneSet) -> Option<Hold> {
     let in_use: Vec<ResourceKey> = set
         .iter()
@@ -173,7 +217,9 @@ fn held(facts: &Facts<'_>, set: &prune::PruneSet) -> Option<Hold> {
         complete: facts.bundle.complete,
         bundled: facts.bundle.entries.len(),
         owned: facts.inventory.entries.len(),
+        replaced: prune::replaced(set, facts.bundle.entries.iter().map(|entry| &entry.key)),
         allow_empty: facts.settings.allow_empty,
+        limits: facts.settings.prune_limits.unwrap_or_default(),
     };
     let hold = prune::hold(set, &in_use, circumstances)?;
     let approved = facts.approval.is_some_and(|approval| {
@@ -184,7 +230,7 @@ fn held(facts: &Facts<'_>, set: &prune::PruneSet) -> Option<Hold> {
 }
 
 /// An object that git names and whose kind is served.
-fn wanted(facts: &Facts<'_>, key: &ResourceKey, entry: &BundleEntry, needs: &mut Vec<Need>) -> ObjectState {
+fn wanted(facts: &Facts<'_>, key: &ResourceKey, entry: &BundleEntry, assessment: &mut Assessment) -> ObjectState {
     let owned = facts.inventory.entries.get(key);
     let applied = owned.and_then(|owned| owned.digest);
     match facts.live.get(key) {
@@ -192,53 +238,63 @@ fn wanted(facts: &Facts<'_>, key: &ResourceKey, entry: &BundleEntry, needs: &mut
         Observed::Unknown(why) => {
             // A managed kind's watch answers by itself; a key that no watch covers yet is looked at once.
             if applied.is_none() {
-                needs.push(Need::Look { key: key.clone(), api_version: entry.api_version.clone() });
+                assessment.needs.push(Need::Look { key: key.clone(), api_version: entry.api_version.clone() });
             }
             ObjectState::Unknown(why)
         }
         Observed::Present(live) if live.deleting => ObjectState::Deleting,
-        // Somebody took it over, by adoption or by force: two owners that both insist would fight for ever.
-        Observed::Present(live) if applied.is_some() && taken_over(facts, key, &live).is_some() => {
-            ObjectState::Refused(taken_over(facts, key, &live).unwrap_or_default())
-        }
-        Observed::Present(live) => match applied {
-            Some(digest) if digest == entry.digest => match live.drift {
-                Drift::None => ObjectState::Synced,
-                Drift::Drifted(paths) => ObjectState::Drifted(paths),
-                Drift::NoBaseline => ObjectState::Outdated,
-            },
-            Some(_) => dry_run(facts, key, entry, &live, ObjectState::Outdated, needs),
-            None => unclaimed(facts, key, entry, &live, needs),
+        Observed::Present(live) => match whose(facts, key, &live, applied.is_some()) {
+            Whose::Theirs(owner) => ObjectState::Refused(owner),
+            Whose::Shared(owner) => {
+                assessment.shared.push((key.clone(), owner));
+                compared(facts, key, entry, &live, applied, &mut assessment.needs)
+            }
+            Whose::Ours => compared(facts, key, entry, &live, applied, &mut assessment.needs),
         },
     }
 }
 
-/// There, and not (or not provably) ours.
-fn unclaimed(
+/// There, and ours to write.
+fn compared(
     facts: &Facts<'_>,
     key: &ResourceKey,
     entry: &BundleEntry,
     live: &LiveObject,
+    applied: Option<Digest>,
     needs: &mut Vec<Need>,
 ) -> ObjectState {
-    match refusal(facts, key, live) {
-        Some(owner) => ObjectState::Refused(owner),
+    match applied {
+        Some(digest) if digest == entry.digest => match &live.drift {
+            Drift::None => ObjectState::Synced,
+            Drift::Drifted(paths) => ObjectState::Drifted(paths.clone()),
+            Drift::NoBaseline => ObjectState::Outdated,
+        },
+        Some(_) => dry_run(facts, key, entry, live, ObjectState::Outdated, needs),
         None => dry_run(facts, key, entry, live, ObjectState::Unadopted, needs),
     }
 }
 
-/// Who took over an object that we applied. Our own tracking-id without an installation-id is no takeover: somebody removed a mark, which is drift.
-fn taken_over(facts: &Facts<'_>, key: &ResourceKey, live: &LiveObject) -> Option<String> {
-    let unmarked = live.installation_id.is_none() && live.tracking_id.as_deref() == Some(&facts.owner.tracking_id(key));
-    if unmarked { None } else { refusal(facts, key, live) }
+/// Whose an object is, as far as writing it goes.
+enum Whose {
+    Ours,
+    /// Another application of this installation claims it too, and both said that they share.
+    Shared(String),
+    Theirs(String),
 }
 
-/// Who else owns an object, unless a person said that it may be taken.
-fn refusal(facts: &Facts<'_>, key: &ResourceKey, live: &LiveObject) -> Option<String> {
+/// Of an object that we applied our own tracking-id without an installation-id is no takeover: somebody removed a mark, which is drift. Whoever else took it
+/// over, by adoption or by force, keeps it: two owners that both insist would fight for ever.
+fn whose(facts: &Facts<'_>, key: &ResourceKey, live: &LiveObject, applied: bool) -> Whose {
+    let own_mark = live.tracking_id.as_deref() == Some(&facts.owner.tracking_id(key));
+    if applied && live.installation_id.is_none() && own_mark {
+        return Whose::Ours;
+    }
     let adopted = facts.adoption.is_some_and(|adoption| adoption.keys.contains(key));
     match facts.owner.claim(key, live) {
-        Claim::Refused(owner) if !adopted => Some(owner),
-        _ => None,
+        Claim::Ours => Whose::Ours,
+        Claim::Sibling(owner) if facts.settings.share => Whose::Shared(owner),
+        Claim::Sibling(_) | Claim::Refused(_) if adopted => Whose::Ours,
+        Claim::Sibling(owner) | Claim::Refused(owner) => Whose::Theirs(owner),
     }
 }
 
@@ -281,9 +337,23 @@ fn unwanted(facts: &Facts<'_>, key: &ResourceKey, api_version: &str, needs: &mut
         Observed::Present(live) if !facts.owner.owns(key, &live, facts.inventory.applied_uid(key)) => ObjectState::Gone,
         Observed::Present(live) if live.deleting => ObjectState::Deleting,
         Observed::Present(live) => {
-            let by_application = || facts.settings.keep.then(|| "syncPolicy.syncOptions: Prune=false".to_owned());
-            live.kept_on_prune.or_else(by_application).map_or(ObjectState::Extra(live.uid), ObjectState::Kept)
+            let namespaced = !key.namespace.is_empty();
+            let fence = facts.settings.fence.as_ref().and_then(|fence| fence.refuses(key, namespaced));
+            match (live.kept_on_prune.or_else(|| kept_by_application(facts.settings)), fence) {
+                (Some(Keep::Kept(option)), _) => ObjectState::Kept(option),
+                (_, Some(rule)) => ObjectState::Kept(rule),
+                (Some(Keep::Confirm), None) => ObjectState::Unconfirmed(live.uid),
+                (Some(Keep::Deletable) | None, None) => ObjectState::Extra(live.uid),
+            }
         }
+    }
+}
+
+fn kept_by_application(settings: &TargetSettings) -> Option<Keep> {
+    if settings.keep {
+        Some(Keep::Kept("syncPolicy.syncOptions: Prune=false".to_owned()))
+    } else {
+        settings.confirm_prune.then_some(Keep::Confirm)
     }
 }
 
@@ -317,6 +387,24 @@ impl Assessment {
         }
     }
 
+    /// Whether a sync that prunes would delete something now.
+    pub fn is_prunable(&self, deletion_confirmed: bool) -> bool {
+        self.hold.is_none()
+            && self.objects.values().any(|standing| match standing.state {
+                ObjectState::Extra(_) => true,
+                ObjectState::Unconfirmed(_) => deletion_confirmed,
+                _ => false,
+            })
+    }
+
+    /// Objects that the project does not permit, and the rule.
+    pub fn fenced(&self) -> impl Iterator<Item = (&ResourceKey, &str)> {
+        self.objects.iter().filter_map(|(key, standing)| match &standing.state {
+            ObjectState::Fenced(rule) => Some((key, rule.as_str())),
+            _ => None,
+        })
+    }
+
     /// Objects that somebody else owns.
     pub fn refused(&self) -> impl Iterator<Item = (&ResourceKey, &str)> {
         self.objects.iter().filter_map(|(key, standing)| match &standing.state {
@@ -336,7 +424,10 @@ impl Standing {
             version: version_of(&self.api_version).to_owned(),
             sync: self.state.sync(),
             health: health.map(|status| Health { status, message: String::new() }).or_else(|| self.health.clone()),
-            requires_pruning: matches!(self.state, ObjectState::Extra(_) | ObjectState::Kept(_)),
+            requires_pruning: matches!(
+                self.state,
+                ObjectState::Extra(_) | ObjectState::Unconfirmed(_) | ObjectState::Kept(_)
+            ),
             message,
         }
     }
@@ -364,12 +455,20 @@ impl ObjectState {
             Self::Drifted(paths) if paths.is_empty() => (None, "changed in the cluster".into()),
             Self::Drifted(paths) => (None, format!("changed in the cluster: {}", paths.join(", "))),
             Self::Refused(owner) => (None, format!("belongs to {owner}; `windlass app adopt` takes it over")),
+            Self::Fenced(rule) => (None, format!("not applied: {rule}")),
             Self::Deleting => (None, "being deleted".into()),
             Self::Extra(_) => (None, "no longer in git".into()),
+            Self::Unconfirmed(_) => {
+                (None, "no longer in git; Prune=confirm: its deletion waits for a confirmation".into())
+            }
             Self::Kept(option) => (None, format!("no longer in git; {option} keeps it")),
             Self::NotServed => (
                 Some(HealthStatus::Missing),
                 "the cluster does not serve this kind; install its CustomResourceDefinition".into(),
+            ),
+            Self::Awaited => (
+                Some(HealthStatus::Missing),
+                "its kind comes with the CustomResourceDefinition of this application".into(),
             ),
             Self::Incomparable(why) => (None, why.clone()),
             Self::Unknown(why) => (Some(HealthStatus::Unknown), why.clone()),

@@ -3,11 +3,16 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::application::{Application, Cascade};
+use crate::application::Cascade;
 use crate::digest::Digest;
 use crate::manifest::{ResourceKey, canonical_bytes};
 use crate::name::ApplicationName;
-use crate::time::Timestamp;
+
+mod request;
+mod settings;
+
+pub use request::{NotASelector, OperationOptions, OperationRequest, PauseKind, Paused, Selector};
+pub use settings::{IgnoreDifference, NamespaceMetadata, PruneLimits, Retry, TargetSettings};
 
 /// What a cluster should have of one application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,46 +36,12 @@ pub struct TargetSpec {
     pub approval: Option<Approval>,
     /// A person's word that objects of another owner may be taken over.
     pub adoption: Option<Adoption>,
-}
-
-/// How a target is kept: content-addressed, shared by every target with the same settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct TargetSettings {
-    /// Commits are applied as they come.
-    pub automated: bool,
-    /// Objects that left git are deleted by automated operations.
-    pub prune: bool,
-    /// Drift is corrected.
-    pub self_heal: bool,
-    /// A render of zero objects may delete everything.
-    pub allow_empty: bool,
-    /// The default namespace is created when it is missing.
-    pub create_namespace: bool,
-    /// Objects that left git are never deleted (`Prune=false`).
-    pub keep: bool,
-    /// The server's field validation is switched off (`Validate=false`).
-    pub skip_validation: bool,
-}
-
-/// A manual operation, as a record: written in the API call's transaction, kept until its result is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OperationRequest {
-    /// UUID v7; an agent never runs an id twice.
-    pub id: Uuid,
-    /// The bundle to sync to; a newer desired bundle does not change it.
-    pub bundle: Digest,
-    /// Whether objects that left git are deleted.
-    pub prune: bool,
-    /// Who asked.
-    pub by: String,
-    /// When.
-    pub requested_at: Timestamp,
-    /// When it is over, finished or not.
-    pub deadline: Timestamp,
-    /// Whether it was asked to stop.
-    pub terminate: bool,
+    /// Nothing is begun: a freeze, or an application that this one waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
+    /// A person confirmed the deletions of this bundle (`deletion-approved`): set by the hub only where the word is not older than the bundle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deletion_confirmed: bool,
 }
 
 /// Approval of one held deletion: valid for exactly this bundle and this set.
@@ -110,6 +81,15 @@ pub struct Removing {
     /// Nobody asked for it: a label, a selector or a destination changed. What takes other objects along (Namespace, CRD, PV, PVC) is then left.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unasked: bool,
+    /// A person confirmed the deletions (`deletion-approved`), after they were asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deletion_confirmed: bool,
+    /// Deletions wait for that confirmation (`Delete=confirm` of the application).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm: bool,
+    /// Nothing is deleted meanwhile: a freeze.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
 }
 
 /// One row of a cluster's desired state.
@@ -121,40 +101,6 @@ pub enum TargetRow {
     Present(TargetSpec),
     /// To be removed.
     Removing(Removing),
-}
-
-// === impl TargetSettings ===
-
-impl TargetSettings {
-    /// What an application's spec asks for.
-    pub fn of(application: &Application) -> Self {
-        let spec = &application.spec;
-        let automated = spec.automated();
-        Self {
-            automated: automated.is_some(),
-            prune: automated.is_some_and(|a| a.prune),
-            self_heal: automated.is_some_and(|a| a.self_heal),
-            allow_empty: automated.is_some_and(|a| a.allow_empty),
-            create_namespace: spec.has_option("CreateNamespace=true"),
-            keep: spec.has_option("Prune=false") || spec.has_option("Prune=confirm"),
-            skip_validation: spec.has_option("Validate=false"),
-        }
-    }
-
-    /// The bytes that are hashed, stored and sent.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        canonical_bytes(&serde_json::to_value(self).unwrap_or_default())
-    }
-
-    /// Their address.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.to_bytes())
-    }
-
-    /// Reads [`to_bytes`](Self::to_bytes) back; fields of a newer hub are ignored.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
-    }
 }
 
 // === impl TargetRow ===

@@ -41,7 +41,8 @@ pub fn brief() -> ExponentialBuilder {
         .with_jitter()
 }
 
-fn spread(ceiling: Duration, entropy: u64) -> Duration {
+/// Evenly distributed over nothing to `ceiling`, chosen by `entropy`.
+pub fn spread(ceiling: Duration, entropy: u64) -> Duration {
     let nanos = u64::try_from(ceiling.as_nanos()).unwrap_or(u64::MAX);
     let share = (u128::from(nanos) * u128::from(entropy)) >> 64;
     Duration::from_nanos(u64::try_from(share).unwrap_or(nanos))

@@ -1,5 +1,7 @@
 //! An accept loop over TLS: a bad connection, a slow handshake or an exhausted descriptor table never ends it or stands before anybody else.
 
+pub mod per_address;
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,16 +17,25 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 
+use per_address::PerAddress;
+
 /// How long to wait after an accept failed: descriptors may be free again then.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
+/// How long a connection waits for its turn to shake hands.
+const TURN: Duration = Duration::from_secs(10);
+/// Connections that wait for their turn, of all addresses and of each; further ones stay in the kernel's queue, and of one address are closed.
+const WAITING: usize = 4096;
+const WAITING_PER_ADDRESS: usize = 1024;
 
 /// Bounds of an accept loop.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// How long a handshake may take.
     pub handshake: Duration,
-    /// How many may be under way; further connections wait in the kernel's queue.
+    /// How many may be under way; further connections wait their turn.
     pub handshakes: usize,
+    /// How many of one address: the others wait behind it, and hold up nobody else. Many agents may share one.
+    pub per_address: usize,
 }
 
 /// A connection whose handshake is done.
@@ -48,7 +59,7 @@ pub struct Incoming {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { handshake: Duration::from_secs(10), handshakes: 256 }
+        Self { handshake: Duration::from_secs(4), handshakes: 256, per_address: 64 }
     }
 }
 
@@ -94,9 +105,11 @@ async fn accept(
     done: &mpsc::Sender<Accepted>,
     shutdown: &CancellationToken,
 ) {
-    let permits = Arc::new(Semaphore::new(limits.handshakes.max(1)));
-    // The semaphore is never closed.
-    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+    let turns = Arc::new(Semaphore::new(limits.handshakes.max(1)));
+    let waiting = Arc::new(Semaphore::new(WAITING));
+    let addresses = PerAddress::new(WAITING_PER_ADDRESS);
+    // The semaphores are never closed.
+    while let Ok(waits) = Arc::clone(&waiting).acquire_owned().await {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -105,18 +118,29 @@ async fn accept(
                 continue;
             }
         };
-        let (acceptor, done, shutdown) = (acceptor.clone(), done.clone(), shutdown.clone());
+        let Some(place) = addresses.enter(peer.ip(), limits.per_address) else {
+            tracing::debug!(%peer, limit = WAITING_PER_ADDRESS, "too many connections of one address wait for their handshake");
+            continue;
+        };
+        let (acceptor, done, shutdown, turns) = (acceptor.clone(), done.clone(), shutdown.clone(), Arc::clone(&turns));
         tokio::spawn(async move {
-            let _permit = permit;
-            let shaken = tokio::select! {
-                shaken = tokio::time::timeout(limits.handshake, handshake(&acceptor, stream, peer)) => shaken,
-                () = shutdown.cancelled() => return,
+            let work = async {
+                let turn = tokio::time::timeout(TURN, place.turn(&turns)).await;
+                let Ok(Some(_turn)) = turn else {
+                    tracing::debug!(%peer, "a connection waited too long for its handshake");
+                    return;
+                };
+                drop(waits);
+                match tokio::time::timeout(limits.handshake, handshake(&acceptor, stream, peer)).await {
+                    // An error says that the process no longer wants connections.
+                    Ok(Ok(accepted)) => drop(done.send(accepted).await),
+                    Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!(%peer, limit = ?limits.handshake, "a TLS handshake took too long"),
+                }
             };
-            match shaken {
-                // An error says that the process no longer wants connections.
-                Ok(Ok(accepted)) => drop(done.send(accepted).await),
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, limit = ?limits.handshake, "a TLS handshake took too long"),
+            tokio::select! {
+                () = work => {}
+                () = shutdown.cancelled() => {}
             }
         });
     }
@@ -195,5 +219,51 @@ mod tests {
         assert_eq!(accepted.certificates, agent.chain);
         shutdown.cancel();
         assert!(incoming.next().await.is_none());
+    }
+
+    /// Sends a byte of a handshake now and then, so that it is never idle, and never done.
+    async fn drip(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+        let mut silent = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut stream = TcpStream::connect(address).await.expect("a connection");
+            tokio::io::AsyncWriteExt::write_all(&mut stream, &[22, 3]).await.expect("written");
+            silent.push(stream);
+        }
+        silent
+    }
+
+    #[tokio::test]
+    async fn an_address_that_floods_holds_up_nobody_else() {
+        let pki = Pki::new();
+        // Long enough that only the bounds can let the others through.
+        let limits = Limits { handshake: Duration::from_secs(600), handshakes: 8, per_address: 4 };
+        let (mut incoming, address, _shutdown) = start(&pki, limits).await;
+        let _flood = drip(address, 300).await;
+        for own in 2..5 {
+            let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+            socket.bind(SocketAddr::from(([127, 0, 0, own], 0))).expect("an address of its own");
+            let stream = socket.connect(address).await.expect("a connection");
+            let config =
+                tls::client_config(&Clock::system(), std::slice::from_ref(&pki.ca), Some(pki.issue("agent")), H2);
+            let name = ServerName::try_from("hub.test").expect("a name");
+            let connector = TlsConnector::from(Arc::new(config.expect("a configuration")));
+            let _stream = connector.connect(name, stream).await.expect("a handshake");
+            assert_eq!(
+                incoming.next().await.expect("a connection").peer.ip(),
+                std::net::IpAddr::from([127, 0, 0, own])
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_drips_ends_and_gives_its_place_up() {
+        let pki = Pki::new();
+        let limits = Limits { handshake: Duration::from_millis(50), handshakes: 2, per_address: 2 };
+        let (mut incoming, address, _shutdown) = start(&pki, limits).await;
+        let mut flood = drip(address, 4).await;
+        let read = tokio::io::AsyncReadExt::read(&mut flood[0], &mut [0; 1]).await;
+        assert!(matches!(read, Ok(0) | Err(_)), "it is closed");
+        let _agent = dial(&pki, address, Some(pki.issue("agent"))).await;
+        assert!(incoming.next().await.is_some());
     }
 }

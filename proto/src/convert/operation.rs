@@ -2,11 +2,11 @@
 
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::status::OperationState;
-use windlass_domain::target::OperationRequest;
+use windlass_domain::target::{OperationOptions, OperationRequest, Retry, Selector};
 use windlass_domain::time::to_millis;
 
 use super::Invalid;
-use super::field::{digest, known, list, time, uuid};
+use super::field::{digest, known, list, optional, time, uuid};
 use crate::v1;
 
 impl From<OperationRequest> for v1::OperationRequest {
@@ -19,6 +19,7 @@ impl From<OperationRequest> for v1::OperationRequest {
             requested_at_ms: to_millis(request.requested_at),
             deadline_ms: to_millis(request.deadline),
             terminate: request.terminate,
+            options: (!request.options.is_default()).then(|| request.options.into()),
         }
     }
 }
@@ -34,7 +35,73 @@ impl TryFrom<v1::OperationRequest> for OperationRequest {
             requested_at: time("requested_at_ms", wire.requested_at_ms)?,
             deadline: time("deadline_ms", wire.deadline_ms)?,
             terminate: wire.terminate,
+            options: optional("options", wire.options)?.unwrap_or_default(),
         })
+    }
+}
+
+impl From<OperationOptions> for v1::OperationOptions {
+    fn from(options: OperationOptions) -> Self {
+        Self {
+            resources: options.resources.into_iter().map(Into::into).collect(),
+            dry_run: options.dry_run,
+            apply_only: options.apply_only,
+            replace: options.replace,
+            force: options.force,
+            apply_out_of_sync_only: options.apply_out_of_sync_only,
+            skip_validation: options.skip_validation,
+            retry: options.retry.map(Into::into),
+            timeout_seconds: options.timeout_seconds,
+            settings: options.settings.map(|digest| digest.to_bytes().to_vec()),
+            info: options.info.into_iter().map(|(name, value)| v1::Info { name, value }).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::OperationOptions> for OperationOptions {
+    type Error = Invalid;
+    fn try_from(wire: v1::OperationOptions) -> Result<Self, Invalid> {
+        Ok(Self {
+            resources: wire.resources.into_iter().map(Into::into).collect(),
+            dry_run: wire.dry_run,
+            apply_only: wire.apply_only,
+            replace: wire.replace,
+            force: wire.force,
+            apply_out_of_sync_only: wire.apply_out_of_sync_only,
+            skip_validation: wire.skip_validation,
+            retry: wire.retry.map(Into::into),
+            timeout_seconds: wire.timeout_seconds,
+            settings: wire.settings.map(|bytes| digest("settings", &bytes)).transpose()?,
+            info: wire.info.into_iter().map(|info| (info.name, info.value)).collect(),
+        })
+    }
+}
+
+impl From<Selector> for v1::Selector {
+    fn from(selector: Selector) -> Self {
+        let Selector { group, kind, namespace, name, exclude } = selector;
+        Self { group, kind, namespace, name, exclude }
+    }
+}
+
+impl From<v1::Selector> for Selector {
+    fn from(wire: v1::Selector) -> Self {
+        let v1::Selector { group, kind, namespace, name, exclude } = wire;
+        Self { group, kind, namespace, name, exclude }
+    }
+}
+
+impl From<Retry> for v1::Retry {
+    fn from(retry: Retry) -> Self {
+        let Retry { limit, duration_ms, factor, max_ms, refresh } = retry;
+        Self { limit, duration_ms, factor, max_ms, refresh }
+    }
+}
+
+impl From<v1::Retry> for Retry {
+    fn from(wire: v1::Retry) -> Self {
+        let v1::Retry { limit, duration_ms, factor, max_ms, refresh } = wire;
+        Self { limit, duration_ms, factor, max_ms, refresh }
     }
 }
 
@@ -48,6 +115,18 @@ impl From<OperationPhase> for v1::OperationPhase {
             OperationPhase::Succeeded => Self::Succeeded,
         }
     }
+}
+
+/// A phase of a known kind.
+pub(super) fn phase(field: &'static str, wire: i32) -> Result<OperationPhase, Invalid> {
+    known(field, wire, |wire| match wire {
+        v1::OperationPhase::Unspecified => None,
+        v1::OperationPhase::Running => Some(OperationPhase::Running),
+        v1::OperationPhase::Terminating => Some(OperationPhase::Terminating),
+        v1::OperationPhase::Failed => Some(OperationPhase::Failed),
+        v1::OperationPhase::Error => Some(OperationPhase::Error),
+        v1::OperationPhase::Succeeded => Some(OperationPhase::Succeeded),
+    })
 }
 
 impl From<OperationState> for v1::OperationState {
@@ -68,18 +147,10 @@ impl From<OperationState> for v1::OperationState {
 impl TryFrom<v1::OperationState> for OperationState {
     type Error = Invalid;
     fn try_from(wire: v1::OperationState) -> Result<Self, Invalid> {
-        let phase = known("phase", wire.phase, |wire| match wire {
-            v1::OperationPhase::Unspecified => None,
-            v1::OperationPhase::Running => Some(OperationPhase::Running),
-            v1::OperationPhase::Terminating => Some(OperationPhase::Terminating),
-            v1::OperationPhase::Failed => Some(OperationPhase::Failed),
-            v1::OperationPhase::Error => Some(OperationPhase::Error),
-            v1::OperationPhase::Succeeded => Some(OperationPhase::Succeeded),
-        })?;
         Ok(Self {
             id: uuid("id", &wire.id)?,
             by: wire.by,
-            phase,
+            phase: phase("phase", wire.phase)?,
             message: wire.message,
             revision: wire.revision,
             started_at: time("started_at_ms", wire.started_at_ms)?,

@@ -1,8 +1,9 @@
 //! What names and describes one object of a cluster.
 
 use windlass_domain::health::{Health, HealthStatus};
+use windlass_domain::hook::Phase;
 use windlass_domain::manifest::ResourceKey;
-use windlass_domain::status::{ResourceResult, ResourceStatus, ResultCode, SyncStatus};
+use windlass_domain::status::{HookResult, ResourceResult, ResourceStatus, ResultCode, SyncStatus};
 
 use super::Invalid;
 use super::field::{known, optional, required};
@@ -126,7 +127,7 @@ impl From<ResultCode> for v1::ResultCode {
 impl From<ResourceResult> for v1::ResourceResult {
     fn from(result: ResourceResult) -> Self {
         let status = v1::ResultCode::from(result.status).into();
-        Self { key: Some(result.key.into()), status, message: result.message }
+        Self { key: Some(result.key.into()), status, message: result.message, hook: result.hook.map(Into::into) }
     }
 }
 
@@ -140,6 +141,37 @@ impl TryFrom<v1::ResourceResult> for ResourceResult {
             v1::ResultCode::Pruned => Some(ResultCode::Pruned),
             v1::ResultCode::PruneSkipped => Some(ResultCode::PruneSkipped),
         })?;
-        Ok(Self { key: required("key", wire.key)?, status, message: wire.message })
+        let hook = optional("hook", wire.hook)?;
+        Ok(Self { key: required("key", wire.key)?, status, message: wire.message, hook })
+    }
+}
+
+impl From<HookResult> for v1::HookResult {
+    fn from(hook: HookResult) -> Self {
+        let phase = match hook.phase {
+            Phase::PreDelete => v1::HookPhase::PreDelete,
+            Phase::PreSync => v1::HookPhase::PreSync,
+            Phase::Sync => v1::HookPhase::Sync,
+            Phase::PostSync => v1::HookPhase::PostSync,
+            Phase::SyncFail => v1::HookPhase::SyncFail,
+            Phase::PostDelete => v1::HookPhase::PostDelete,
+        };
+        Self { phase: phase.into(), outcome: v1::OperationPhase::from(hook.outcome).into() }
+    }
+}
+
+impl TryFrom<v1::HookResult> for HookResult {
+    type Error = Invalid;
+    fn try_from(wire: v1::HookResult) -> Result<Self, Invalid> {
+        let phase = known("phase", wire.phase, |wire| match wire {
+            v1::HookPhase::Unspecified => None,
+            v1::HookPhase::PreDelete => Some(Phase::PreDelete),
+            v1::HookPhase::PreSync => Some(Phase::PreSync),
+            v1::HookPhase::Sync => Some(Phase::Sync),
+            v1::HookPhase::PostSync => Some(Phase::PostSync),
+            v1::HookPhase::SyncFail => Some(Phase::SyncFail),
+            v1::HookPhase::PostDelete => Some(Phase::PostDelete),
+        })?;
+        Ok(Self { phase, outcome: super::operation::phase("outcome", wire.outcome)? })
     }
 }

@@ -86,6 +86,13 @@ impl From<ConditionKind> for v1::ConditionKind {
             ConditionKind::StorageError => Self::StorageError,
             ConditionKind::Frozen => Self::Frozen,
             ConditionKind::SourceStale => Self::SourceStale,
+            ConditionKind::HistoryRewritten => Self::HistoryRewritten,
+            ConditionKind::WritesFrozen => Self::WritesFrozen,
+            ConditionKind::HeldAtRevision => Self::HeldAtRevision,
+            ConditionKind::DependencyWait => Self::DependencyWait,
+            ConditionKind::SyncWindowClosed => Self::SyncWindowClosed,
+            ConditionKind::FieldConflict => Self::FieldConflict,
+            ConditionKind::ExcludedResourceWarning => Self::ExcludedResourceWarning,
         }
     }
 }
@@ -104,6 +111,13 @@ fn condition_kind(wire: v1::ConditionKind) -> Option<ConditionKind> {
         v1::ConditionKind::StorageError => ConditionKind::StorageError,
         v1::ConditionKind::Frozen => ConditionKind::Frozen,
         v1::ConditionKind::SourceStale => ConditionKind::SourceStale,
+        v1::ConditionKind::HistoryRewritten => ConditionKind::HistoryRewritten,
+        v1::ConditionKind::WritesFrozen => ConditionKind::WritesFrozen,
+        v1::ConditionKind::HeldAtRevision => ConditionKind::HeldAtRevision,
+        v1::ConditionKind::DependencyWait => ConditionKind::DependencyWait,
+        v1::ConditionKind::SyncWindowClosed => ConditionKind::SyncWindowClosed,
+        v1::ConditionKind::FieldConflict => ConditionKind::FieldConflict,
+        v1::ConditionKind::ExcludedResourceWarning => ConditionKind::ExcludedResourceWarning,
     })
 }
 

@@ -2,10 +2,11 @@
 
 use windlass_domain::application::Cascade;
 use windlass_domain::name::ApplicationName;
-use windlass_domain::target::{Adoption, Approval, Removing, TargetRow, TargetSpec};
+use windlass_domain::target::{Adoption, Approval, PauseKind, Paused, Removing, TargetRow, TargetSpec};
+use windlass_domain::time::to_millis;
 
 use super::Invalid;
-use super::field::{digest, known, list, optional, required, uuid};
+use super::field::{digest, known, list, optional, required, time, uuid};
 use crate::v1;
 
 impl From<ApplicationName> for v1::ApplicationName {
@@ -36,6 +37,8 @@ impl From<TargetSpec> for v1::TargetSpec {
             operation: spec.operation.map(Into::into),
             approval: spec.approval.map(Into::into),
             adoption: spec.adoption.map(Into::into),
+            paused: spec.paused.map(Into::into),
+            deletion_confirmed: spec.deletion_confirmed,
         }
     }
 }
@@ -53,6 +56,8 @@ impl TryFrom<v1::TargetSpec> for TargetSpec {
             operation: optional("operation", wire.operation)?,
             approval: optional("approval", wire.approval)?,
             adoption: optional("adoption", wire.adoption)?,
+            paused: optional("paused", wire.paused)?,
+            deletion_confirmed: wire.deletion_confirmed,
         })
     }
 }
@@ -83,6 +88,28 @@ impl TryFrom<v1::Adoption> for Adoption {
     }
 }
 
+impl From<Paused> for v1::Paused {
+    fn from(paused: Paused) -> Self {
+        let kind = match paused.kind {
+            PauseKind::Freeze => v1::PauseKind::Freeze,
+            PauseKind::DependsOn => v1::PauseKind::DependsOn,
+        };
+        Self { kind: kind.into(), by: paused.by, message: paused.message, since_ms: to_millis(paused.since) }
+    }
+}
+
+impl TryFrom<v1::Paused> for Paused {
+    type Error = Invalid;
+    fn try_from(wire: v1::Paused) -> Result<Self, Invalid> {
+        let kind = known("kind", wire.kind, |wire| match wire {
+            v1::PauseKind::Unspecified => None,
+            v1::PauseKind::Freeze => Some(PauseKind::Freeze),
+            v1::PauseKind::DependsOn => Some(PauseKind::DependsOn),
+        })?;
+        Ok(Self { kind, by: wire.by, message: wire.message, since: time("since_ms", wire.since_ms)? })
+    }
+}
+
 impl From<Cascade> for v1::Cascade {
     fn from(cascade: Cascade) -> Self {
         match cascade {
@@ -101,6 +128,9 @@ impl From<Removing> for v1::Removing {
             cascade: v1::Cascade::from(removing.cascade).into(),
             by: removing.by,
             unasked: removing.unasked,
+            deletion_confirmed: removing.deletion_confirmed,
+            confirm: removing.confirm,
+            paused: removing.paused.map(Into::into),
         }
     }
 }
@@ -121,6 +151,9 @@ impl TryFrom<v1::Removing> for Removing {
             cascade,
             by: wire.by,
             unasked: wire.unasked,
+            deletion_confirmed: wire.deletion_confirmed,
+            confirm: wire.confirm,
+            paused: wire.paused.map(TryInto::try_into).transpose()?,
         })
     }
 }

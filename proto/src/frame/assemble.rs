@@ -20,6 +20,8 @@ pub(super) struct Assembler {
 struct Unfinished {
     next: u32,
     bytes: Vec<u8>,
+    /// Over the limit: its parts are let go by, and its end is an error.
+    left_out: bool,
 }
 
 // === impl Assembler ===
@@ -41,10 +43,16 @@ impl Assembler {
         if part.part != body.next {
             return Err(FrameError::OutOfOrder { stream, part: part.part, expected: body.next });
         }
-        if self.held + part.data.len() > self.limit {
-            return Err(FrameError::TooManyBytes { limit: self.limit });
-        }
         body.next += 1;
+        if body.left_out || self.held + part.data.len() > self.limit {
+            self.held -= body.bytes.len();
+            (body.bytes, body.left_out) = (Vec::new(), true);
+            if part.last {
+                return Err(FrameError::TooManyBytes { limit: self.limit });
+            }
+            self.open.insert(stream, body);
+            return Ok(None);
+        }
         body.bytes.extend_from_slice(&part.data);
         if part.last {
             self.held -= body.bytes.len() - part.data.len();
@@ -62,5 +70,26 @@ fn whole(stream: u32, bytes: &[u8]) -> Result<v1::Frame, FrameError> {
     match frame.body {
         Some(Body::Part(_)) => Err(FrameError::Nested { stream }),
         _ => Ok(frame),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(stream: u32, part: u32, bytes: usize, last: bool) -> v1::Part {
+        v1::Part { stream, part, last, data: vec![0; bytes].into() }
+    }
+
+    #[test]
+    fn what_is_too_long_is_left_out_and_what_follows_is_not() {
+        let mut parts = Assembler::new(100);
+        assert!(matches!(parts.push(part(1, 0, 60, false)), Ok(None)));
+        assert!(matches!(parts.push(part(1, 1, 60, false)), Ok(None)));
+        assert_eq!(parts.held, 0, "none of it is kept");
+        assert!(matches!(parts.push(part(1, 2, 60, true)), Err(FrameError::TooManyBytes { limit: 100 })));
+        assert!(matches!(parts.push(part(2, 0, 90, false)), Ok(None)));
+        assert!(matches!(parts.push(part(2, 1, 0, true)), Ok(Some(_)) | Err(FrameError::Malformed { .. })));
+        assert_eq!((parts.held, parts.open.len()), (0, 0));
     }
 }

@@ -46,7 +46,7 @@ impl<M: Message> Decoder<M> {
     /// Takes a frame. `None` when the message is not whole yet, or is one that this build does not know and may skip.
     ///
     /// # Errors
-    /// See [`FrameError`]; after one the session must end.
+    /// See [`FrameError`]; after one the session must end, but for [`FrameError::TooManyBytes`], which says that one message was left out.
     pub fn push(&mut self, frame: v1::Frame) -> Result<Option<M>, FrameError> {
         let bytes = frame.encoded_len();
         if bytes > MAX_FRAME_BYTES {

@@ -19,7 +19,10 @@ use windlass_domain::status::{
     Condition, ConditionKind, Hold, OperationState, ResourceResult, ResourceStatus, ResultCode, StatusDelta,
     SyncStatus, TargetSummary,
 };
-use windlass_domain::target::{Adoption, Approval, OperationRequest, Removing, TargetRow, TargetSpec};
+use windlass_domain::target::{
+    Adoption, Approval, OperationOptions, OperationRequest, PauseKind, Paused, Removing, Retry, Selector, TargetRow,
+    TargetSpec,
+};
 use windlass_domain::time::{Timestamp, from_millis};
 
 pub(super) fn agent_message() -> impl Strategy<Value = AgentMessage> {
@@ -154,8 +157,9 @@ fn resource() -> impl Strategy<Value = ResourceStatus> {
 
 fn condition() -> impl Strategy<Value = Condition> {
     use ConditionKind::{
-        ComparisonError, DeletionError, Frozen, InvalidSpecError, PruneHeld, RenderWarning, RepeatedResourceWarning,
-        SharedResourceWarning, SourceStale, StorageError, SyncError,
+        ComparisonError, DeletionError, DependencyWait, Frozen, HeldAtRevision, HistoryRewritten, InvalidSpecError,
+        PruneHeld, RenderWarning, RepeatedResourceWarning, SharedResourceWarning, SourceStale, StorageError, SyncError,
+        WritesFrozen,
     };
     let kind = select(vec![
         InvalidSpecError,
@@ -169,6 +173,10 @@ fn condition() -> impl Strategy<Value = Condition> {
         StorageError,
         Frozen,
         SourceStale,
+        HistoryRewritten,
+        WritesFrozen,
+        HeldAtRevision,
+        DependencyWait,
     ]);
     (kind, text(), time()).prop_map(|(kind, message, since)| Condition { kind, message, since })
 }
@@ -186,7 +194,7 @@ fn operation() -> impl Strategy<Value = OperationState> {
     use OperationPhase::{Error, Failed, Running, Succeeded, Terminating};
     use ResultCode::{PruneSkipped, Pruned, SyncFailed, Synced};
     let result = (key(), select(vec![Synced, SyncFailed, Pruned, PruneSkipped]), text())
-        .prop_map(|(key, status, message)| ResourceResult { key, status, message });
+        .prop_map(|(key, status, message)| ResourceResult { key, status, message, hook: None });
     let phase = select(vec![Running, Terminating, Failed, Error, Succeeded]);
     (uuid(), text(), phase, text(), text(), time(), of(time()), vec(result, 0..4)).prop_map(
         |(id, by, phase, message, revision, started_at, finished_at, results)| OperationState {
@@ -242,13 +250,56 @@ fn row() -> impl Strategy<Value = TargetRow> {
 }
 
 fn removing() -> impl Strategy<Value = Removing> {
-    (uuid(), name(), select(vec![Cascade::Foreground, Cascade::Background, Cascade::Orphan]), text())
-        .prop_map(|(application, name, cascade, by)| Removing { application, name, cascade, by, unasked: false })
+    (uuid(), name(), select(vec![Cascade::Foreground, Cascade::Background, Cascade::Orphan]), text()).prop_map(
+        |(application, name, cascade, by)| Removing {
+            application,
+            name,
+            cascade,
+            by,
+            unasked: false,
+            deletion_confirmed: false,
+            confirm: false,
+            paused: None,
+        },
+    )
+}
+
+fn options() -> impl Strategy<Value = OperationOptions> {
+    let selector = (text(), text(), text(), text(), any::<bool>())
+        .prop_map(|(group, kind, namespace, name, exclude)| Selector { group, kind, namespace, name, exclude });
+    let retry = (any::<i64>(), any::<u64>(), any::<u32>(), any::<u64>(), any::<bool>()).prop_map(
+        |(limit, duration_ms, factor, max_ms, refresh)| Retry { limit, duration_ms, factor, max_ms, refresh },
+    );
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (vec(selector, 0..3), flags, of(retry), of(any::<u64>()), of(digest()), vec((text(), text()), 0..3)).prop_map(
+        |(resources, flags, retry, timeout_seconds, settings, info)| {
+            let (dry_run, apply_only, replace, force, apply_out_of_sync_only, skip_validation) = flags;
+            OperationOptions {
+                resources,
+                dry_run,
+                apply_only,
+                replace,
+                force,
+                apply_out_of_sync_only,
+                skip_validation,
+                retry,
+                timeout_seconds,
+                settings,
+                info,
+            }
+        },
+    )
+}
+
+fn paused() -> impl Strategy<Value = Paused> {
+    let kind = select(vec![PauseKind::Freeze, PauseKind::DependsOn]);
+    (kind, text(), text(), time()).prop_map(|(kind, by, message, since)| Paused { kind, by, message, since })
 }
 
 fn spec() -> impl Strategy<Value = TargetSpec> {
-    let operation = (uuid(), digest(), any::<bool>(), text(), time(), time(), any::<bool>()).prop_map(
-        |(id, bundle, prune, by, requested_at, deadline, terminate)| OperationRequest {
+    let seldom = prop_oneof![15 => Just(OperationOptions::default()), 1 => options()];
+    let operation = (uuid(), digest(), any::<bool>(), text(), time(), time(), any::<bool>(), seldom).prop_map(
+        |(id, bundle, prune, by, requested_at, deadline, terminate, options)| OperationRequest {
             id,
             bundle,
             prune,
@@ -256,13 +307,16 @@ fn spec() -> impl Strategy<Value = TargetSpec> {
             requested_at,
             deadline,
             terminate,
+            options,
         },
     );
     let approval = (digest(), digest(), text()).prop_map(|(bundle, set, by)| Approval { bundle, set, by });
     let adoption = (vec(key(), 0..3), text()).prop_map(|(keys, by)| Adoption { keys, by });
     let content = (digest(), digest(), text(), text());
-    (uuid(), name(), content, of(operation), of(approval), of(adoption)).prop_map(
-        |(application, name, (bundle, settings, revision, default_namespace), operation, approval, adoption)| {
+    let words = (of(operation), of(approval), of(adoption), of(paused()), any::<bool>());
+    (uuid(), name(), content, words).prop_map(
+        |(application, name, (bundle, settings, revision, default_namespace), words)| {
+            let (operation, approval, adoption, paused, deletion_confirmed) = words;
             TargetSpec {
                 application,
                 name,
@@ -273,6 +327,8 @@ fn spec() -> impl Strategy<Value = TargetSpec> {
                 operation,
                 approval,
                 adoption,
+                paused,
+                deletion_confirmed,
             }
         },
     )

@@ -12,14 +12,17 @@ use windlass_domain::digest::{Digest, DigestKey, hex};
 use windlass_domain::discovery::{ApiResource, Discovery};
 use windlass_domain::exchange::{AgentMessage, Compare, Hello, HubMessage};
 use windlass_domain::health::{Health, HealthStatus};
+use windlass_domain::hook::Phase;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::status::{
-    Condition, ConditionKind, Hold, OperationState, ResourceResult, ResourceStatus, ResultCode, StatusDelta,
-    SyncStatus, TargetSummary,
+    Condition, ConditionKind, Hold, HookResult, OperationState, ResourceResult, ResourceStatus, ResultCode,
+    StatusDelta, SyncStatus, TargetSummary,
 };
-use windlass_domain::target::{Adoption, Approval, OperationRequest, Removing, TargetRow, TargetSpec};
+use windlass_domain::target::{
+    Adoption, Approval, OperationOptions, OperationRequest, PauseKind, Paused, Removing, Retry, TargetRow, TargetSpec,
+};
 use windlass_domain::time::from_millis;
 
 use crate::v1::frame::Body;
@@ -60,6 +63,8 @@ fn all() -> Vec<(&'static str, Body)> {
         ("compared", HubMessage::Compared { sent_at: from_millis(1_700_000_000_000), want_reports: true }.into()),
         ("refused", HubMessage::Refused { reason: "later".into(), retry_after_ms: 5_000 }.into()),
         ("part", Body::Part(part)),
+        ("words", HubMessage::Delta(Box::new(words())).into()),
+        ("hooked", AgentMessage::Status(Box::new(hooked())).into()),
     ]
 }
 
@@ -147,9 +152,64 @@ fn summary() -> TargetSummary {
             revision: "abc".into(),
             started_at: from_millis(1_700_000_000_002),
             finished_at: Some(from_millis(1_700_000_000_003)),
-            results: vec![ResourceResult { key: key(), status: ResultCode::Pruned, message: "gone".into() }],
+            results: vec![ResourceResult {
+                key: key(),
+                status: ResultCode::Pruned,
+                message: "gone".into(),
+                hook: None,
+            }],
         }),
         removed: true,
+    }
+}
+
+/// A status whose operation ran a hook.
+fn hooked() -> StatusDelta {
+    let mut status = status();
+    if let Some(result) = status.summary.operation.as_mut().and_then(|operation| operation.results.first_mut()) {
+        result.hook = Some(HookResult { phase: Phase::PostSync, outcome: OperationPhase::Succeeded });
+    }
+    status
+}
+
+/// Rows with everything that a person may say of them.
+fn words() -> Delta {
+    let paused = Some(Paused {
+        kind: PauseKind::DependsOn,
+        by: "argocd/db".into(),
+        message: "argocd/db is Progressing".into(),
+        since: from_millis(1_700_000_000_005),
+    });
+    let mut delta = delta();
+    for row in &mut delta.rows {
+        match row {
+            TargetRow::Present(spec) => {
+                (spec.paused, spec.deletion_confirmed) = (paused.clone(), true);
+                if let Some(operation) = &mut spec.operation {
+                    operation.options = options();
+                }
+            }
+            TargetRow::Removing(removing) => {
+                (removing.paused, removing.deletion_confirmed, removing.confirm) = (paused.clone(), true, true);
+            }
+        }
+    }
+    delta
+}
+
+fn options() -> OperationOptions {
+    OperationOptions {
+        resources: vec!["!apps:Deployment:shop/web".parse().expect("a selector")],
+        dry_run: true,
+        apply_only: true,
+        replace: true,
+        force: true,
+        apply_out_of_sync_only: true,
+        skip_validation: true,
+        retry: Some(Retry { limit: -1, ..Retry::default() }),
+        timeout_seconds: Some(60),
+        settings: Some(Digest::of(b"older settings")),
+        info: vec![("ticket".into(), "42".into())],
     }
 }
 
@@ -163,6 +223,7 @@ fn delta() -> Delta {
         requested_at: from_millis(1_700_000_000_004),
         deadline: from_millis(1_700_000_600_004),
         terminate: true,
+        options: Default::default(),
     };
     let present = TargetSpec {
         application: Uuid::from_u128(1),
@@ -174,6 +235,8 @@ fn delta() -> Delta {
         operation: Some(operation),
         approval: Some(Approval { bundle: Digest::of(b"bundle"), set: Digest::of(b"set"), by: "admin".into() }),
         adoption: Some(Adoption { keys: vec![key()], by: "admin".into() }),
+        paused: None,
+        deletion_confirmed: false,
     };
     let removing = Removing {
         application: Uuid::from_u128(3),
@@ -181,6 +244,9 @@ fn delta() -> Delta {
         cascade: Cascade::Background,
         by: "admin".into(),
         unasked: false,
+        deletion_confirmed: false,
+        confirm: false,
+        paused: None,
     };
     Delta {
         from: 6,

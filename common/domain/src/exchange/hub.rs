@@ -1,5 +1,7 @@
 //! The hub's end of a session.
 
+use std::collections::VecDeque;
+
 use uuid::Uuid;
 
 use super::{AgentMessage, Compare, Hello, HubMessage, PROTOCOL_VERSION, distrusted_rows};
@@ -11,6 +13,9 @@ use crate::status::StatusDelta;
 /// Nothing may be decided on a history that this hub does not have.
 const ROLLED_BACK: &str = "this hub does not know the agent's generation: it was restored from an older backup; the cluster holds what it has";
 
+/// So many generations may be on their way to an agent and still be known when it compares.
+const MOST_TOLD: usize = 256;
+
 /// Where a session stands.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
@@ -19,18 +24,26 @@ pub enum State {
     /// The store is raising the epoch.
     Opening(Box<Hello>),
     /// Open.
-    Open {
-        /// The session's epoch.
-        epoch: u64,
-        /// The last generation that was sent; `None` when the whole list must be sent next.
-        sent: Option<u64>,
-        /// A delta is being loaded.
-        loading: bool,
-        /// The newest generation that is known to exist.
-        newest: u64,
-    },
+    Open(Open),
     /// Over.
     Closed,
+}
+
+/// An open session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Open {
+    /// The session's epoch.
+    pub epoch: u64,
+    /// The last generation that was sent; `None` when the whole list must be sent next.
+    sent: Option<u64>,
+    /// A delta is being loaded.
+    loading: bool,
+    /// The newest generation that is known to exist.
+    newest: u64,
+    /// Generations that the agent was told, with the digests of their rows: from the one of its last comparison on, oldest first.
+    told: VecDeque<(u64, Digest)>,
+    /// The newest generation at the comparison before.
+    compared: u64,
 }
 
 /// What happens to a session.
@@ -125,7 +138,7 @@ pub fn step(state: State, event: Event) -> (State, Vec<Action>) {
     match (state, event) {
         (State::AwaitingHello, Event::Received(AgentMessage::Hello(hello))) => greet(hello),
         (State::Opening(hello), Event::Opened(opened)) => open(&hello, opened),
-        (State::Open { epoch, sent, loading, newest }, event) => in_session(epoch, sent, loading, newest, event),
+        (State::Open(open), event) => in_session(open, event),
         (State::Opening(hello), Event::DesiredChanged { .. }) => (State::Opening(hello), vec![]),
         (State::AwaitingHello, Event::DesiredChanged { .. }) => (State::AwaitingHello, vec![]),
         (State::Closed, _) => (State::Closed, vec![]),
@@ -167,34 +180,33 @@ fn open(hello: &Hello, opened: Opened) -> (State, Vec<Action>) {
         actions.push(Action::Load { since });
     }
     let sent = if in_sync { held } else { since };
-    (State::Open { epoch: opened.epoch, sent, loading: !in_sync, newest }, actions)
+    let told = held.filter(|_| in_sync).map(|held| (held, opened.rows)).into_iter().collect();
+    (State::Open(Open { epoch: opened.epoch, sent, loading: !in_sync, newest, told, compared: newest }), actions)
 }
 
-fn in_session(epoch: u64, sent: Option<u64>, loading: bool, newest: u64, event: Event) -> (State, Vec<Action>) {
-    let open = |sent, loading, newest| State::Open { epoch, sent, loading, newest };
+fn in_session(mut open: Open, event: Event) -> (State, Vec<Action>) {
     match event {
-        Event::Received(message) => received(open(sent, loading, newest), message),
+        Event::Received(message) => received(State::Open(open), message),
         Event::DesiredChanged { generation } => {
-            let newest = newest.max(generation);
-            let behind = sent.is_none_or(|sent| sent < newest);
-            let load = behind && !loading;
-            let actions = if load { vec![Action::Load { since: sent }] } else { vec![] };
-            (open(sent, loading || load, newest), actions)
+            open.newest = open.newest.max(generation);
+            let actions = open.load().into_iter().collect();
+            (State::Open(open), actions)
         }
         Event::Loaded { delta, contents } => {
             let reached = delta.to.generation;
+            let grows = open.sent.is_none_or(|sent| reached > sent);
+            open.tell(reached, delta.digest);
             let mut actions = vec![Action::Send(HubMessage::Delta(delta))];
             actions.extend(
                 contents
                     .into_iter()
                     .map(|(digest, compressed)| Action::Send(HubMessage::Content { digest, compressed })),
             );
+            (open.sent, open.loading, open.newest) = (Some(reached), false, open.newest.max(reached));
             // A store that went back, as after a failover, is not asked over and over for what it has lost.
-            let again = reached < newest && sent.is_none_or(|sent| reached > sent);
-            if again {
-                actions.push(Action::Load { since: Some(reached) });
-            }
-            (open(Some(reached), again, newest.max(reached)), actions)
+            actions.extend(open.load().filter(|_| grows));
+            open.loading &= grows;
+            (State::Open(open), actions)
         }
         Event::Compared { compare, generation, reports_differ, rows_differ } => {
             if compare.generation > generation {
@@ -202,21 +214,20 @@ fn in_session(epoch: u64, sent: Option<u64>, loading: bool, newest: u64, event: 
             }
             let answer = HubMessage::Compared { sent_at: compare.sent_at, want_reports: reports_differ };
             let mut actions = vec![Action::Send(answer)];
-            let newest = newest.max(generation);
-            let since = if rows_differ { None } else { sent };
-            let load = !loading && since.is_none_or(|sent| sent < newest);
-            if load {
-                actions.push(Action::Load { since });
-                return (open(since, true, newest), actions);
+            open.newest = open.newest.max(generation);
+            if rows_differ && !open.loading {
+                open.sent = None;
             }
-            let is_newest = compare.generation == newest;
-            if compare.watches_live && !reports_differ && !rows_differ && is_newest {
+            let holds = !rows_differ && open.holds(&compare);
+            if compare.watches_live && !reports_differ && holds {
                 actions.push(Action::StoreVerified);
             }
-            (open(sent, loading, newest), actions)
+            open.compared = open.newest;
+            actions.extend(open.load());
+            (State::Open(open), actions)
         }
         Event::Superseded { reason } => refuse(reason, 0),
-        Event::Opened(_) => (open(sent, loading, newest), vec![]),
+        Event::Opened(_) => (State::Open(open), vec![]),
     }
 }
 
@@ -230,6 +241,34 @@ fn received(state: State, message: AgentMessage) -> (State, Vec<Action>) {
         AgentMessage::Compare(compare) => Action::Compare(compare),
     };
     (state, vec![action])
+}
+
+// === impl Open ===
+
+impl Open {
+    /// What is to be loaded, unless it is being loaded or the agent has everything.
+    fn load(&mut self) -> Option<Action> {
+        let behind = self.sent.is_none_or(|sent| sent < self.newest);
+        (behind && !self.loading).then(|| {
+            self.loading = true;
+            Action::Load { since: self.sent }
+        })
+    }
+
+    fn tell(&mut self, generation: u64, rows: Digest) {
+        if self.told.len() >= MOST_TOLD {
+            self.told.pop_front();
+        }
+        self.told.push_back((generation, rows));
+    }
+
+    /// Whether the agent has the rows that it should have: the newest; or, where rows change faster than anybody can compare them, those of a generation
+    /// that it was told, and that is newer than everything there was at the comparison before.
+    fn holds(&mut self, compare: &Compare) -> bool {
+        self.told.retain(|(generation, _)| *generation >= compare.generation);
+        let was_told = self.told.front() == Some(&(compare.generation, compare.rows));
+        compare.generation == self.newest || (was_told && compare.generation > self.compared)
+    }
 }
 
 #[cfg(test)]
@@ -357,6 +396,34 @@ mod tests {
         let (state, actions) = step(state, compared(5, 6));
         assert!(loads(&actions).is_empty() && !actions.contains(&Action::StoreVerified), "it is on its way");
         let (_, actions) = step(state, compared(6, 6));
+        assert!(actions.contains(&Action::StoreVerified));
+    }
+
+    #[test]
+    fn rows_that_never_rest_are_verified_as_they_move() {
+        let (mut state, _) = session(Some(5), opened(5));
+        let rows = DesiredState::default().digest();
+        let at = |generation, stored, rows| {
+            let compare = Compare { rows, ..comparison(generation, true) };
+            Event::Compared { compare, generation: stored, reports_differ: false, rows_differ: false }
+        };
+        // Each change is told, and another one has come before the agent can compare.
+        for newest in 6..20 {
+            (state, _) = step(state, Event::DesiredChanged { generation: newest });
+            (state, _) = step(state, Event::Loaded { delta: delta(newest), contents: vec![] });
+        }
+        let (_, foreign) = step(state.clone(), at(18, 20, Digest::of(b"other")));
+        assert!(!foreign.contains(&Action::StoreVerified), "not the rows that it was told");
+        let (state, actions) = step(state, at(18, 20, rows));
+        assert!(actions.contains(&Action::StoreVerified));
+        assert_eq!(loads(&actions), [Some(19)], "and what it lacks is on its way");
+        let (state, _) = step(state, Event::Loaded { delta: delta(20), contents: vec![] });
+        let (state, actions) = step(state, at(19, 22, rows));
+        assert!(!actions.contains(&Action::StoreVerified), "it is behind what there was a comparison ago");
+        let (state, _) = step(state, Event::Loaded { delta: delta(22), contents: vec![] });
+        let (state, _) = step(state, Event::DesiredChanged { generation: 23 });
+        let (state, _) = step(state, Event::Loaded { delta: delta(23), contents: vec![] });
+        let (_, actions) = step(state, at(23, 24, rows));
         assert!(actions.contains(&Action::StoreVerified));
     }
 

@@ -1,8 +1,10 @@
 //! What holds one target back: its removal, the agent's fences and holds, its cluster, the way of the bundle, and operations.
 
 use super::{ApplicationFacts, Explanation, TargetFacts, Verdict, application, objects, words};
+use crate::history;
 use crate::operation::OperationPhase;
 use crate::status::{ConditionKind, OperationState, ResourceResult, ResultCode, SyncStatus};
+use crate::target::PauseKind;
 
 /// It is on its way out, and what that waits for.
 pub(super) fn removal(facts: &ApplicationFacts<'_>, target: &TargetFacts<'_>) -> Option<Explanation> {
@@ -21,6 +23,12 @@ pub(super) fn removal(facts: &ApplicationFacts<'_>, target: &TargetFacts<'_>) ->
 
 fn removal_waits_for(facts: &ApplicationFacts<'_>, target: &TargetFacts<'_>) -> (String, String) {
     let cluster = target.cluster;
+    if let Some(paused) = target.removing.and_then(|removing| removing.paused.as_ref()) {
+        let waits =
+            format!("that waits on cluster {cluster}, as {} stopped all writes ({})", paused.by, paused.message);
+        let freeze = history::frozen(facts.freezes, &facts.application.name, &facts.application.spec.project, cluster);
+        return (waits, freeze.map_or_else(|| "windlass freezes".to_owned(), |freeze| freeze.scope.thaw_command()));
+    }
     if !target.freshness.connected {
         let waits = format!("that waits for the agent of cluster {cluster}, which is not connected");
         return (waits, format!("windlass cluster get {cluster}"));
@@ -43,6 +51,80 @@ pub(super) fn fence(_: &ApplicationFacts<'_>, target: &TargetFacts<'_>) -> Optio
     let (verdict, condition) = spec.or(comparison)?;
     let sentence = format!("the agent of cluster {} refuses it: {}", target.cluster, condition.message);
     Some(Explanation::new(verdict, sentence).since(condition.since))
+}
+
+/// A person stopped all writes to it.
+pub(super) fn frozen_by_person(facts: &ApplicationFacts<'_>, target: &TargetFacts<'_>) -> Option<Explanation> {
+    let paused = target.spec?.paused.as_ref().filter(|paused| paused.kind == PauseKind::Freeze);
+    let Some(paused) = paused else { return paused_in_cluster(target) };
+    let age = words::age(paused.since, facts.now);
+    let state = match target.summary {
+        Some(summary) if target.is_current() => format!("it is {:?} and {:?}", summary.sync, summary.health),
+        _ => format!("{} waits", target.desired()),
+    };
+    let sentence = format!(
+        "nothing is written on cluster {}, as {} froze it {age} ago ({}); {state}",
+        target.cluster, paused.by, paused.message
+    );
+    let project = &facts.application.spec.project;
+    let freeze = history::frozen(facts.freezes, &facts.application.name, project, target.cluster);
+    let next = freeze.map_or_else(|| "windlass freezes".to_owned(), |freeze| freeze.scope.thaw_command());
+    Some(Explanation::new(Verdict::WritesFrozen, sentence).since(paused.since).next(next))
+}
+
+/// The agent writes nothing for a reason of its own: an annotation in the cluster, or an application that is only observed.
+fn paused_in_cluster(target: &TargetFacts<'_>) -> Option<Explanation> {
+    let condition = target.condition(ConditionKind::WritesFrozen)?;
+    let sentence = format!("nothing is written on cluster {}: {}", target.cluster, condition.message);
+    let next = format!("windlass cluster get {}", target.cluster);
+    Some(Explanation::new(Verdict::WritesFrozen, sentence).since(condition.since).next(next))
+}
+
+/// Other applications must be ready first.
+pub(super) fn dependencies(facts: &ApplicationFacts<'_>, target: &TargetFacts<'_>) -> Option<Explanation> {
+    let paused = target.spec?.paused.as_ref().filter(|paused| paused.kind == PauseKind::DependsOn)?;
+    let sentence = match target.waits {
+        [] => format!("{} {}", target.desired(), paused.message),
+        [wait, ..] => {
+            let named = format!("{}: {}", wait.on, wait.why);
+            format!("{} waits for {}", target.desired(), words::with_more(&named, target.waits.len()))
+        }
+    };
+    let explanation = Explanation::new(Verdict::DependencyWait, sentence).since(paused.since);
+    let is_unknown = |wait: &&crate::dependency::Wait| wait.why.starts_with("there is no such");
+    Some(explanation.next(match target.waits.iter().find(|wait| !is_unknown(wait)) {
+        Some(wait) => format!("windlass explain {}", wait.on),
+        None => format!("windlass app get {}", name(facts)),
+    }))
+}
+
+/// A window keeps the agent from bringing what differs.
+pub(super) fn window(facts: &ApplicationFacts<'_>, target: &TargetFacts<'_>) -> Option<Explanation> {
+    let closed = target.condition(ConditionKind::SyncWindowClosed)?;
+    if target.summary?.sync == SyncStatus::Synced {
+        return None;
+    }
+    let sentence =
+        format!("{} waits for a sync window on cluster {}: {}", target.desired(), target.cluster, closed.message);
+    let next = format!("windlass proj get {}", facts.application.spec.project);
+    Some(Explanation::new(Verdict::OutsideWindow, sentence).since(closed.since).next(next))
+}
+
+/// All is well, with a commit that git has left behind.
+pub(super) fn held_at_revision(facts: &ApplicationFacts<'_>, target: &TargetFacts<'_>) -> Option<Explanation> {
+    let hold = facts
+        .hold
+        .filter(|_| target.spec.is_some_and(|spec| facts.hold.is_some_and(|hold| hold.bundle == spec.bundle)))?;
+    let newest = facts.revision.filter(|newest| *newest != hold.revision);
+    let newest = newest.map(|newest| format!("; git is at {}", words::commit(Some(newest)))).unwrap_or_default();
+    let sentence = format!(
+        "in sync and healthy on cluster {} at {}, where {} holds it{newest}",
+        target.cluster,
+        words::commit(Some(&hold.revision)),
+        hold.by
+    );
+    let next = format!("windlass app resume {}", name(facts));
+    Some(Explanation::new(Verdict::HeldAtRevision, sentence).since(hold.since).next(next))
 }
 
 /// Deletions wait for a person. A hold of an older bundle is not one: the newer one may hold something else.

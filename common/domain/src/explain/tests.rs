@@ -28,6 +28,27 @@ static CASES: &[(&[Change], V, &str, &str)] = &[
     (&[bad_spec], V::InvalidSpec, "and commit c0ffee0 stays: project \"shop\" does not allow it", ""),
     (&[bad_source], V::SourceFailed, "and commit c0ffee0 stays: app/a.yaml: line 3", "windlass app refresh web"),
     (&[leavers_held], V::Held, "4 of 8 clusters would leave", "windlass cluster list"),
+    (
+        &[frozen_by_ann, differs],
+        V::WritesFrozen,
+        "nothing is written on cluster eu-1, as ann froze it 3m ago (cluster eu-1 is frozen: incident 7); it is OutOfSync and Healthy",
+        "windlass thaw --cluster eu-1",
+    ),
+    (&[annotated], V::WritesFrozen, "nothing is written on cluster eu-1: paused in the cluster: namespace shop", ""),
+    (
+        &[waits_for_db, new_commit],
+        V::DependencyWait,
+        "waits for argocd/db: it is Synced and Progressing on eu-1 and 1 more",
+        "windlass explain argocd/db",
+    ),
+    (&[window_closed, differs], V::OutsideWindow, "a deny window of project shop is open", "windlass proj get default"),
+    (&[window_closed], V::InSync, "in sync", ""),
+    (
+        &[rolled_back],
+        V::HeldAtRevision,
+        "in sync and healthy on cluster eu-1 at commit c0ffee0, where ann holds it; git is at commit beef012",
+        "windlass app resume web",
+    ),
     (&[fenced], V::InvalidSpec, "the agent of cluster eu-1 refuses it: kind Node is not allowed", ""),
     (
         &[held],

@@ -13,6 +13,10 @@ use crate::source::{Entry, EntryKind, SourceTree, TreePath};
 
 /// A file with this anywhere in it is not read as manifests (Argo CD).
 const SKIP_MARK: &str = "+argocd:skip-file-rendering";
+/// What stands in place of a file that Git LFS keeps elsewhere.
+const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/";
+/// Links that lead to links.
+const LINKS: usize = 8;
 
 /// Which files are read, by their path below the source's. As in Argo CD, `exclude` is asked first, and without a separator: `*` crosses `/`.
 struct Selection {
@@ -77,6 +81,12 @@ impl Selection {
         !self.exclude.as_ref().is_some_and(|glob| glob.is_match(below))
             && self.include.as_ref().is_none_or(|glob| glob.is_match(below))
     }
+
+    /// Whether nothing below a directory would be read, as far as `exclude` says.
+    fn excludes_below(&self, below: &str) -> bool {
+        let all = |glob: &Glob| glob.is_match(&format!("{below}/x.yaml")) || glob.is_match(below);
+        self.exclude.as_ref().is_some_and(all)
+    }
 }
 
 /// Argo CD passes over a glob that it cannot read, and so takes too much or nothing at all; here it is an error.
@@ -107,8 +117,14 @@ impl Reader<'_> {
                     self.directory(&at, &format!("{below}/"), depth + 1)?;
                 }
                 EntryKind::Symlink if is_manifest_name(&entry.name) && self.selection.takes(&below) => {
-                    let problem = "is a symbolic link; links are not followed: put the file itself here";
-                    return Err(RenderError::Unsupported(format!("{at} {problem}")));
+                    let target = self.follow(&at)?;
+                    self.manifests(&at, &target, 0)?;
+                }
+                EntryKind::Submodule if self.selection.recurse && !self.selection.excludes_below(&below) => {
+                    return Err(RenderError::Unsupported(format!(
+                        "{at} is a git submodule, whose files are not fetched: put them into this repository, or leave it out with spec.source.directory.exclude {:?}",
+                        format!("{below}/*")
+                    )));
                 }
                 EntryKind::Directory | EntryKind::Symlink | EntryKind::Submodule => {}
             }
@@ -130,15 +146,60 @@ impl Reader<'_> {
         if jsonnet {
             return Err(RenderError::Unsupported(format!("{at}: Jsonnet is not supported yet")));
         }
+        self.manifests(at, at, entry.size)
+    }
+
+    /// The file that a link leads to, inside the repository; other links may be in between, not links to directories.
+    fn follow(&self, link: &TreePath) -> Result<TreePath, RenderError> {
+        let mut at = link.clone();
+        for _ in 0..LINKS {
+            let target = self.tree.read_link(&at)?;
+            at = at.parent().resolve(&target).map_err(|_| {
+                RenderError::Unsupported(format!(
+                    "{link} is a symbolic link that leaves the repository: put the file itself here"
+                ))
+            })?;
+            match self
+                .tree
+                .list(&at.parent())?
+                .iter()
+                .find(|entry| entry.name == at.file_name())
+                .map(|entry| entry.kind)
+            {
+                Some(EntryKind::Symlink) => {}
+                Some(EntryKind::File) => return Ok(at),
+                _ => {
+                    let problem = format!("is a symbolic link to {at}, where no file stands: put the file itself here");
+                    return Err(RenderError::Unsupported(format!("{link} {problem}")));
+                }
+            }
+        }
+        Err(RenderError::Unsupported(format!(
+            "{link} is a symbolic link behind which more than {LINKS} links follow each other"
+        )))
+    }
+
+    /// `size` is what the listing says; a link's file is known when it is read.
+    fn manifests(&mut self, at: &TreePath, file: &TreePath, size: u64) -> Result<(), RenderError> {
         self.files += 1;
-        self.bytes += entry.size;
         if self.files > self.limits.files {
             return Err(limit("the number of manifest files".into(), self.limits.files as u64));
         }
-        if self.bytes > self.limits.bytes {
-            return Err(limit(format!("the size of all manifest files, reached at {at},"), self.limits.bytes));
+        let too_large =
+            |limits: &Limits| limit(format!("the size of all manifest files, reached at {at},"), limits.bytes);
+        if self.bytes + size > self.limits.bytes {
+            return Err(too_large(self.limits));
         }
-        let bytes = self.tree.read(at, self.limits.bytes)?;
+        let bytes = self.tree.read(file, self.limits.bytes)?;
+        self.bytes += bytes.len() as u64;
+        if self.bytes > self.limits.bytes {
+            return Err(too_large(self.limits));
+        }
+        if bytes.starts_with(LFS_POINTER.as_bytes()) {
+            return Err(RenderError::Unsupported(format!(
+                "{at} is kept in Git LFS, which is not fetched: commit the file itself (git lfs untrack)"
+            )));
+        }
         let text = String::from_utf8(bytes).map_err(|_| RenderError::NotText { file: at.to_string() })?;
         if text.contains(SKIP_MARK) { Ok(()) } else { self.documents(at, &text) }
     }
@@ -168,11 +229,6 @@ impl Reader<'_> {
                 self.object(at, line, item.clone())?;
             }
             return Ok(());
-        }
-        if value.pointer("/metadata/name").is_none() && value.pointer("/metadata/generateName").is_some() {
-            return Err(RenderError::Unsupported(format!(
-                "{at}, line {line}: metadata.generateName is not supported yet; give a name"
-            )));
         }
         let manifest =
             canonicalize(value).map_err(|error| RenderError::Manifest { file: at.to_string(), line, error })?;

@@ -1,16 +1,15 @@
 //! When deletions wait for a person (promise P2).
 
+use std::collections::BTreeSet;
+
 use crate::digest::Digest;
 use crate::manifest::ResourceKey;
 use crate::status::Hold;
+use crate::target::PruneLimits;
 
 /// Objects that left git and are still there: key and uid.
 pub type PruneSet = Vec<(ResourceKey, String)>;
 
-/// More than this many objects are never deleted unasked.
-const MOST: usize = 100;
-/// Fewer than this many always may, unless another rule holds them.
-const FREE: usize = 5;
 /// How many keys a hold names.
 const SHOWN: usize = 100;
 
@@ -23,15 +22,21 @@ pub struct Circumstances {
     pub bundled: usize,
     /// Objects in the inventory.
     pub owned: usize,
+    /// How many of the set only change their name's hash: another one of the same kind takes its place.
+    pub replaced: usize,
     /// Whether a render of zero objects may delete everything.
     pub allow_empty: bool,
+    /// The application's limits.
+    pub limits: PruneLimits,
 }
 
 /// Why the deletion of `set` waits for a person, if it does. `in_use` are those of it whose deletion takes others along (Namespace, CRD, PV, PVC) and that
 /// were not proved empty or unused.
 pub fn hold(set: &PruneSet, in_use: &[ResourceKey], circumstances: Circumstances) -> Option<Hold> {
-    let Circumstances { complete, bundled, owned, allow_empty } = circumstances;
-    let limit = FREE.max(owned / 2);
+    let Circumstances { complete, bundled, owned, replaced, allow_empty, limits } = circumstances;
+    let share = owned.saturating_mul(limits.percent as usize) / 100;
+    let (limit, most) = ((limits.free as usize).max(share), limits.most as usize);
+    let counted = set.len().saturating_sub(replaced);
     let reason = if set.is_empty() {
         return None;
     } else if !complete {
@@ -43,15 +48,29 @@ pub fn hold(set: &PruneSet, in_use: &[ResourceKey], circumstances: Circumstances
         )
     } else if let Some(key) = in_use.first() {
         format!("{key} would be deleted with everything in it or that uses it")
-    } else if set.len() > MOST {
-        format!("{} objects would be deleted; more than {MOST} need an approval", set.len())
-    } else if set.len() > limit && bundled > 0 {
-        format!("{} of {owned} objects would be deleted; more than {limit} need an approval", set.len())
+    } else if counted > most {
+        format!("{counted} objects would be deleted; more than {most} need an approval")
+    } else if counted > limit && bundled > 0 {
+        format!("{counted} of {owned} objects would be deleted; more than {limit} need an approval")
     } else {
         return None;
     };
     let keys = set.iter().take(SHOWN).map(|(key, _)| key.clone()).collect();
     Some(Hold { reason, set: set_digest(set), count: set.len() as u64, keys })
+}
+
+/// How many of `set` have a successor in the bundle: same kind and place, same name up to the hash that Kustomize appends.
+pub fn replaced<'a>(set: &PruneSet, bundled: impl Iterator<Item = &'a ResourceKey>) -> usize {
+    let stem = |key: &ResourceKey| Some((key.group.clone(), key.kind.clone(), without_hash(&key.name)?.to_owned()));
+    let successors: BTreeSet<_> = bundled.filter_map(stem).collect();
+    set.iter().filter(|(key, _)| stem(key).is_some_and(|stem| successors.contains(&stem))).count()
+}
+
+/// The name without Kustomize's hash: ten characters of its alphabet after a dash.
+fn without_hash(name: &str) -> Option<&str> {
+    let (stem, hash) = name.rsplit_once('-')?;
+    let is_hash = hash.len() == 10 && hash.bytes().all(|byte| b"bcdfghkmt2456789".contains(&byte));
+    is_hash.then_some(stem)
 }
 
 /// Digest of the sorted (key, uid) set: what an approval names.
@@ -86,7 +105,14 @@ mod tests {
 
     #[test]
     fn deletions_wait_by_the_rules_of_p2() {
-        let usual = Circumstances { complete: true, bundled: 20, owned: 24, allow_empty: false };
+        let usual = Circumstances {
+            complete: true,
+            bundled: 20,
+            owned: 24,
+            replaced: 0,
+            allow_empty: false,
+            limits: PruneLimits::default(),
+        };
         let with = |f: &dyn Fn(&mut Circumstances)| {
             let mut c = usual;
             f(&mut c);

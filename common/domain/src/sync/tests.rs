@@ -1,4 +1,8 @@
 use super::*;
+
+mod options;
+mod order;
+
 use crate::bundle::BundleEntry;
 use crate::discovery::ApiResource;
 use crate::inventory::InventoryEntry;
@@ -6,7 +10,9 @@ use crate::name::ApplicationName;
 use crate::sync::plan::{Intent, Verb, plan};
 use crate::target::Removing;
 
-const ALL: Intent = Intent { prune: true, heal_only: false };
+fn all() -> Intent {
+    Intent { prune: true, ..Intent::default() }
+}
 
 /// One target: git has `web` (a Deployment) and `settings` (a ConfigMap).
 struct World {
@@ -18,6 +24,8 @@ struct World {
     inventory: Inventory,
     approval: Option<Approval>,
     adoption: Option<Adoption>,
+    traits: TraitsMap,
+    confirmed: bool,
 }
 
 fn key(kind: &str, name: &str) -> ResourceKey {
@@ -42,7 +50,32 @@ fn ours(kind: &str, name: &str) -> LiveObject {
 
 fn removing(cascade: crate::application::Cascade) -> Removing {
     let name = ApplicationName::new("", "web").expect("a name");
-    Removing { application: uuid::Uuid::nil(), name, cascade, by: "ann".into(), unasked: false }
+    Removing {
+        application: uuid::Uuid::nil(),
+        name,
+        cascade,
+        by: "ann".into(),
+        unasked: false,
+        deletion_confirmed: false,
+        confirm: false,
+        paused: None,
+    }
+}
+
+fn removal_plan(world: &World, removing: &Removing) -> SyncPlan {
+    let World { inventory, live, owner, discovery, traits, .. } = world;
+    plan_removal(&RemovalFacts {
+        inventory,
+        live,
+        owner,
+        discovery,
+        removing,
+        bundle: None,
+        traits,
+        run: "op-0",
+        fence: None,
+        passed: None,
+    })
 }
 
 fn present(kind: &str, name: &str, drift: Drift) -> Observed {
@@ -81,6 +114,8 @@ impl World {
             inventory: Inventory::default(),
             approval: None,
             adoption: None,
+            traits: TraitsMap::default(),
+            confirmed: false,
         }
     }
 
@@ -111,6 +146,8 @@ impl World {
             discovery: &self.discovery,
             live: &self.live,
             inventory: &self.inventory,
+            traits: &self.traits,
+            deletion_confirmed: self.confirmed,
         }
     }
 
@@ -118,12 +155,15 @@ impl World {
         assess(&self.facts()).objects.remove(&key(kind, name)).map(|s| s.state).expect("assessed")
     }
 
-    fn verbs(&self, intent: Intent) -> Vec<String> {
+    fn verbs(&self, intent: &Intent) -> Vec<String> {
         let (_, plan) = plan(&self.facts(), intent);
         let verb = |v: &Verb| match v {
             Verb::EnsureNamespace => "ensure",
             Verb::Apply { adopt: true, .. } => "adopt",
             Verb::Apply { .. } => "apply",
+            Verb::Create { .. } => "create",
+            Verb::Await => "await",
+            Verb::RunHook { .. } => "run",
             Verb::Delete { .. } => "delete",
             Verb::Forget => "forget",
         };
@@ -137,19 +177,19 @@ fn a_settled_target_is_synced_and_plans_nothing() {
     let assessment = assess(&world.facts());
     assert_eq!(assessment.sync(), SyncStatus::Synced);
     assert!(assessment.needs.is_empty() && assessment.hold.is_none());
-    assert!(world.verbs(ALL).is_empty());
+    assert!(world.verbs(&all()).is_empty());
 }
 
 #[test]
 fn a_new_target_looks_first_then_applies_in_the_order_of_kinds() {
     let mut world = World::new();
     assert_eq!(assess(&world.facts()).needs.len(), 2, "nothing is written to what was never looked at");
-    assert!(world.verbs(ALL).is_empty());
+    assert!(world.verbs(&all()).is_empty());
     world.live.set(key("Deployment", "web"), Observed::Absent);
     world.live.set(key("ConfigMap", "settings"), Observed::Absent);
-    assert_eq!(world.verbs(ALL), ["apply settings", "apply web"]);
+    assert_eq!(world.verbs(&all()), ["apply settings", "apply web"]);
     world.settings.create_namespace = true;
-    assert_eq!(world.verbs(ALL), ["ensure shop", "apply settings", "apply web"]);
+    assert_eq!(world.verbs(&all()), ["ensure shop", "apply settings", "apply web"]);
 }
 
 #[test]
@@ -159,8 +199,8 @@ fn drift_is_healed_and_a_commit_is_not_healing() {
         .live
         .set(key("Deployment", "web"), present("Deployment", "web", Drift::Drifted(vec!["spec.replicas".into()])));
     world.own("ConfigMap", "settings", "an older manifest");
-    assert_eq!(world.verbs(Intent { prune: false, heal_only: true }), ["apply web"]);
-    assert_eq!(world.verbs(ALL), ["apply settings", "apply web"]);
+    assert_eq!(world.verbs(&Intent { heal_only: true, ..Intent::default() }), ["apply web"]);
+    assert_eq!(world.verbs(&all()), ["apply settings", "apply web"]);
     let statuses = assess(&world.facts()).statuses();
     assert!(statuses.iter().any(|s| s.message == "changed in the cluster: spec.replicas"));
 }
@@ -171,7 +211,7 @@ fn a_watch_that_is_not_live_decides_nothing() {
     world.live.set(key("Deployment", "web"), Observed::Unknown("the apiserver does not answer".into()));
     world.own("ConfigMap", "old", "old");
     assert_eq!(assess(&world.facts()).sync(), SyncStatus::Unknown);
-    assert!(world.verbs(ALL).is_empty(), "neither applied nor deleted");
+    assert!(world.verbs(&all()).is_empty(), "neither applied nor deleted");
 }
 
 #[test]
@@ -181,10 +221,10 @@ fn what_left_git_is_deleted_once_it_is_known_and_not_held() {
     assert_eq!(assess(&world.facts()).needs.len(), 1, "never seen: looked at");
     world.live.set(key("ConfigMap", "old"), present("ConfigMap", "old", Drift::None));
     assert_eq!(world.state("ConfigMap", "old"), ObjectState::Extra("uid".into()));
-    assert_eq!(world.verbs(ALL), ["delete old"]);
-    assert!(world.verbs(Intent { prune: false, ..ALL }).is_empty());
+    assert_eq!(world.verbs(&all()), ["delete old"]);
+    assert!(world.verbs(&Intent::default()).is_empty());
     world.live.set(key("ConfigMap", "old"), Observed::Absent);
-    assert_eq!(world.verbs(ALL), ["forget old"]);
+    assert_eq!(world.verbs(&all()), ["forget old"]);
 }
 
 #[test]
@@ -192,17 +232,17 @@ fn an_empty_render_deletes_nothing_until_exactly_that_set_is_approved() {
     let mut world = World::settled();
     world.bundle = Bundle::new(vec![], true);
     let hold = assess(&world.facts()).hold.expect("held");
-    assert!(world.verbs(ALL).is_empty());
+    assert!(world.verbs(&all()).is_empty());
     let approval = |set, bundle| Some(Approval { bundle, set, by: "ann".into() });
     world.approval = approval(digest("another set"), world.bundle.digest());
-    assert!(world.verbs(ALL).is_empty());
+    assert!(world.verbs(&all()).is_empty());
     world.approval = approval(hold.set, digest("another bundle"));
-    assert!(world.verbs(ALL).is_empty());
+    assert!(world.verbs(&all()).is_empty());
     world.approval = approval(hold.set, world.bundle.digest());
-    assert_eq!(world.verbs(ALL), ["delete web", "delete settings"], "last kinds first");
+    assert_eq!(world.verbs(&all()), ["delete web", "delete settings"], "last kinds first");
     world.bundle.complete = false;
     world.approval = approval(hold.set, world.bundle.digest());
-    assert!(world.verbs(ALL).is_empty(), "an incomplete render is never pruned for");
+    assert!(world.verbs(&all()).is_empty(), "an incomplete render is never pruned for");
 }
 
 #[test]
@@ -216,9 +256,9 @@ fn somebody_elses_object_is_left_alone_until_adopted() {
     };
     world.live.set(key("Deployment", "web"), Observed::Present(argo));
     assert!(matches!(world.state("Deployment", "web"), ObjectState::Refused(owner) if owner.contains("Argo CD")));
-    assert!(world.verbs(ALL).is_empty());
+    assert!(world.verbs(&all()).is_empty());
     world.adoption = Some(Adoption { keys: vec![key("Deployment", "web")], by: "ann".into() });
-    assert_eq!(world.verbs(ALL), ["adopt web"]);
+    assert_eq!(world.verbs(&all()), ["adopt web"]);
 }
 
 #[test]
@@ -254,8 +294,7 @@ fn a_kind_that_is_not_served_is_missing_and_never_pruned() {
 fn a_removal_takes_what_is_ours_and_waits_for_what_is_not_known() {
     let mut world = World::settled();
     world.own("ConfigMap", "unseen", "x");
-    let removal =
-        |cascade| plan_removal(&world.inventory, &world.live, &world.owner, &world.discovery, &removing(cascade));
+    let removal = |cascade| removal_plan(&world, &removing(cascade));
     let plan = removal(crate::application::Cascade::Background);
     let names: Vec<&str> = plan.actions.iter().map(|a| a.key.name.as_str()).collect();
     assert_eq!(names, ["web", "settings"]);
@@ -270,27 +309,21 @@ fn what_asks_to_be_kept_is_kept() {
     world.own("ConfigMap", "old", "old");
     let kept = |prune: Option<&str>, delete: Option<&str>| {
         Observed::Present(LiveObject {
-            kept_on_prune: prune.map(Into::into),
-            kept_on_delete: delete.map(Into::into),
+            kept_on_prune: prune.map(|option: &str| Keep::Kept(option.into())),
+            kept_on_delete: delete.map(|option: &str| Keep::Kept(option.into())),
             ..ours("ConfigMap", "old")
         })
     };
     world.live.set(key("ConfigMap", "old"), kept(Some("Prune=false"), None));
-    assert!(world.verbs(ALL).is_empty());
+    assert!(world.verbs(&all()).is_empty());
     assert_eq!(assess(&world.facts()).sync(), SyncStatus::OutOfSync);
     world.live.set(key("ConfigMap", "old"), kept(None, None));
     world.settings.keep = true;
-    assert!(world.verbs(ALL).is_empty(), "the application asks for all of them");
+    assert!(world.verbs(&all()).is_empty(), "the application asks for all of them");
     world.settings.keep = false;
     world.live.set(key("ConfigMap", "old"), kept(None, Some("Delete=false")));
-    assert_eq!(world.verbs(ALL), ["delete old"], "leaving git is not deleting the application");
-    let plan = plan_removal(
-        &world.inventory,
-        &world.live,
-        &world.owner,
-        &world.discovery,
-        &removing(crate::application::Cascade::Foreground),
-    );
+    assert_eq!(world.verbs(&all()), ["delete old"], "leaving git is not deleting the application");
+    let plan = removal_plan(&world, &removing(crate::application::Cascade::Foreground));
     let of_old = plan.actions.iter().find(|a| a.key.name == "old").map(|a| a.verb.clone());
     assert_eq!(of_old, Some(Verb::Forget));
 }
@@ -304,14 +337,8 @@ fn what_was_named_and_never_applied_is_not_ours_to_delete() {
         .insert(key("ConfigMap", "theirs"), InventoryEntry { api_version: "v1".into(), ..Default::default() });
     let theirs = LiveObject { uid: "uid".into(), ..LiveObject::default() };
     world.live.set(key("ConfigMap", "theirs"), Observed::Present(theirs));
-    assert_eq!(world.verbs(ALL), ["forget theirs"]);
-    let plan = plan_removal(
-        &world.inventory,
-        &world.live,
-        &world.owner,
-        &world.discovery,
-        &removing(crate::application::Cascade::Foreground),
-    );
+    assert_eq!(world.verbs(&all()), ["forget theirs"]);
+    let plan = removal_plan(&world, &removing(crate::application::Cascade::Foreground));
     let of_theirs = plan.actions.iter().find(|a| a.key.name == "theirs").map(|a| a.verb.clone());
     assert_eq!(of_theirs, Some(Verb::Forget));
 }
@@ -321,13 +348,7 @@ fn a_kind_that_is_gone_does_not_hold_up_a_removal_unless_its_discovery_failed() 
     let mut world = World::settled();
     let config_map = world.discovery.find_kind("", "ConfigMap").cloned().expect("served");
     let verbs = |world: &World| {
-        let plan = plan_removal(
-            &world.inventory,
-            &world.live,
-            &world.owner,
-            &world.discovery,
-            &removing(crate::application::Cascade::Foreground),
-        );
+        let plan = removal_plan(world, &removing(crate::application::Cascade::Foreground));
         (plan.actions.iter().filter(|a| a.verb == Verb::Forget).count(), plan.skipped.len())
     };
     world.discovery = Discovery::new(vec![config_map.clone()], vec![]);
@@ -346,14 +367,14 @@ fn an_object_that_was_taken_over_is_not_fought_for() {
     };
     world.live.set(key("ConfigMap", "settings"), Observed::Present(taken));
     assert!(matches!(world.state("ConfigMap", "settings"), ObjectState::Refused(_)));
-    assert!(world.verbs(Intent { prune: true, heal_only: true }).is_empty());
+    assert!(world.verbs(&Intent { heal_only: true, ..all() }).is_empty());
 }
 
 #[test]
 fn an_object_whose_kind_is_not_served_yet_waits_without_an_apply() {
     let mut world = World::new();
     world.discovery = Discovery::default();
-    let (_, plan) = plan(&world.facts(), ALL);
+    let (_, plan) = plan(&world.facts(), &all());
     assert!(plan.actions.is_empty());
     assert!(plan.skipped.iter().all(|(_, why)| why.contains("CustomResourceDefinition")) && plan.skipped.len() == 2);
 }
@@ -369,7 +390,7 @@ fn a_removal_that_nobody_asked_for_leaves_what_takes_others_along() {
     world.live.set(namespace, Observed::Present(marks));
     let asked = removing(crate::application::Cascade::Foreground);
     let verb = |removing: &Removing| {
-        let plan = plan_removal(&world.inventory, &world.live, &world.owner, &world.discovery, removing);
+        let plan = removal_plan(&world, removing);
         plan.actions.iter().find(|a| a.key.kind == "Namespace").map(|a| a.verb.clone())
     };
     assert!(matches!(verb(&asked), Some(Verb::Delete { .. })));

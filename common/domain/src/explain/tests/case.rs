@@ -28,6 +28,9 @@ pub(super) struct Case {
     connected: bool,
     pub(super) verified_at: Option<Timestamp>,
     pub(super) objects: Vec<ResourceStatus>,
+    freezes: Vec<Freeze>,
+    hold: Option<RevisionHold>,
+    waits: Vec<Wait>,
 }
 
 /// A circumstance.
@@ -61,6 +64,7 @@ pub(super) fn operation(phase: OperationPhase) -> OperationState {
         key: key("ConfigMap", "bad"),
         status: ResultCode::SyncFailed,
         message: "data is immutable.".into(),
+        hook: None,
     };
     OperationState {
         id: Uuid::from_u128(1),
@@ -77,6 +81,50 @@ pub(super) fn operation(phase: OperationPhase) -> OperationState {
 pub(super) fn automated(prune: bool, self_heal: bool) -> Option<SyncPolicy> {
     let automated = Automated { prune, self_heal, ..Automated::default() };
     Some(SyncPolicy { automated: Some(automated), ..SyncPolicy::default() })
+}
+
+pub(super) fn frozen_by_ann(case: &mut Case) {
+    let scope = crate::history::FreezeScope::Cluster("eu-1".into());
+    let freeze = Freeze { scope, reason: "incident 7".into(), by: "ann".into(), since: ago(180) };
+    case.spec.as_mut().expect("a row").paused = Some(freeze.pause());
+    case.freezes.push(freeze);
+}
+
+pub(super) fn annotated(case: &mut Case) {
+    let paused = condition(ConditionKind::WritesFrozen, "paused in the cluster: namespace shop is annotated");
+    case.summary().conditions.push(paused);
+}
+
+pub(super) fn waits_for_db(case: &mut Case) {
+    let paused = crate::target::Paused {
+        kind: crate::target::PauseKind::DependsOn,
+        by: "argocd/web".into(),
+        message: "waits for argocd/db to be Synced and Healthy".into(),
+        since: ago(20),
+    };
+    case.spec.as_mut().expect("a row").paused = Some(paused);
+    case.waits = vec![
+        Wait { on: "argocd/db".into(), why: "it is Synced and Progressing on eu-1".into() },
+        Wait { on: "nope".into(), why: "there is no such application".into() },
+    ];
+}
+
+pub(super) fn window_closed(case: &mut Case) {
+    let closed = condition(ConditionKind::SyncWindowClosed, "a deny window of project shop is open");
+    case.summary().conditions.push(closed);
+}
+
+pub(super) fn rolled_back(case: &mut Case) {
+    let spec = case.spec.as_mut().expect("a row");
+    case.hold = Some(RevisionHold {
+        revision: spec.revision.clone(),
+        bundle: spec.bundle,
+        entry: Some(3),
+        clusters: vec![],
+        by: "ann".into(),
+        since: ago(90),
+    });
+    case.revision = Some("beef0123");
 }
 
 // === impl Case ===
@@ -97,6 +145,9 @@ impl Case {
             connected: true,
             verified_at: Some(ago(12)),
             objects: vec![],
+            freezes: vec![],
+            hold: None,
+            waits: vec![],
         };
         changes.iter().for_each(|change| change(&mut case));
         case
@@ -107,6 +158,8 @@ impl Case {
             application: &self.application,
             revision: self.revision,
             conditions: &self.conditions,
+            freezes: &self.freezes,
+            hold: self.hold.as_ref(),
             clusters: &self.clusters,
             now: ago(0),
         }
@@ -122,6 +175,7 @@ impl Case {
             held: self.held,
             freshness: Freshness::at(self.verified_at, self.connected, ago(0)),
             objects: &self.objects,
+            waits: &self.waits,
         };
         why(&self.facts(), Some(&target))
     }
@@ -175,6 +229,8 @@ pub(super) fn spec(bundle: Digest) -> TargetSpec {
         operation: None,
         approval: None,
         adoption: None,
+        paused: None,
+        deletion_confirmed: false,
     }
 }
 
@@ -204,8 +260,16 @@ pub(super) fn deleted(case: &mut Case) {
 pub(super) fn leaving(case: &mut Case) {
     let (application, name) = (Uuid::from_u128(9), case.application.name.clone());
     case.spec = None;
-    case.removing =
-        Some(Removing { application, name, cascade: Cascade::Foreground, by: "admin".into(), unasked: false });
+    case.removing = Some(Removing {
+        application,
+        name,
+        cascade: Cascade::Foreground,
+        by: "admin".into(),
+        unasked: false,
+        deletion_confirmed: false,
+        confirm: false,
+        paused: None,
+    });
 }
 
 pub(super) fn no_cluster(case: &mut Case) {
@@ -285,6 +349,7 @@ pub(super) fn sync_asked(case: &mut Case) {
         requested_at: ago(3),
         deadline: ago(-600),
         terminate: false,
+        options: Default::default(),
     };
     case.spec.as_mut().expect("a row").operation = Some(request);
 }
