@@ -29,6 +29,16 @@ pub enum Error {
         /// The oldest cursor that can be resumed.
         floor: u64,
     },
+    /// A newer windlass has brought the database to a schema that this build does not know. Nothing was written.
+    #[error(
+        "the database has schema version {found}, this build knows {known}: a newer windlass has written it; run that one, or restore the backup from before its first start"
+    )]
+    NewerSchema {
+        /// The version that was found.
+        found: i64,
+        /// The newest version that this build knows.
+        known: i64,
+    },
     /// What was given breaks a rule or a limit, which is named.
     #[error("{0}")]
     Invalid(String),

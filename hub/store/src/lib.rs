@@ -18,9 +18,13 @@ use windlass_domain::cluster::Cluster;
 use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
+use windlass_domain::dependency::Node;
 use windlass_domain::exchange::Hello;
+use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::name::ApplicationName;
+use windlass_domain::project::{AppProject, ProjectManifest};
 use windlass_domain::status::{ResourceStatus, StatusDelta};
+use windlass_domain::target::{OperationRequest, Paused};
 use windlass_domain::time::Timestamp;
 
 pub use error::{Error, Result};
@@ -67,9 +71,12 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Put<Application>>;
     /// One application.
     async fn application(&self, name: &ApplicationName) -> Result<Option<Application>>;
-    /// One application with its status over all targets.
+    /// One application with its status over all targets, and every target.
     async fn application_view(&self, name: &ApplicationName) -> Result<Option<ApplicationView>>;
-    /// A page of applications, filtered, sorted and counted here.
+    /// One application as lists have it: counts, and the worst twenty targets.
+    async fn application_item(&self, name: &ApplicationName) -> Result<Option<ApplicationView>>;
+    /// A page of applications, filtered, sorted and counted here by what is shown (see [`TargetGroup::sync`]). Each comes with counts and its worst targets:
+    /// at most twenty, and at most 2000 on a page.
     async fn list_applications(&self, query: &ApplicationQuery) -> Result<Page<ApplicationView>>;
     /// Every application that is compiled from a repository, however its URL is spelled, or every application: (uid, name), by name.
     async fn application_names(&self, repository: Option<&str>) -> Result<Vec<(Uuid, ApplicationName)>>;
@@ -93,6 +100,24 @@ pub trait Store: Send + Sync + 'static {
     async fn list_repositories(&self, query: &ListQuery) -> Result<Page<RepositoryRecord>>;
     /// Removes it; `false` when there was none.
     async fn delete_repository(&self, url: &str) -> Result<bool>;
+
+    // --- projects
+
+    /// Creates or replaces a project. Nothing is written, and the revision stays, when the manifest is what is stored already, whatever was expected.
+    async fn put_project(
+        &self,
+        manifest: &ProjectManifest,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Put<AppProject>>;
+    /// One project. `default` is always there, from the first opening on.
+    async fn project(&self, name: &str) -> Result<Option<AppProject>>;
+    /// Every project, by name.
+    async fn projects(&self) -> Result<Vec<AppProject>>;
+    /// A page of projects, by name.
+    async fn list_projects(&self, query: &ListQuery) -> Result<Page<AppProject>>;
+    /// Removes a project; `false` when there was none. [`Error::Conflict`] for `default`, and while an application names it.
+    async fn delete_project(&self, name: &str) -> Result<bool>;
 
     // --- clusters
 
@@ -136,6 +161,8 @@ pub trait Store: Send + Sync + 'static {
     async fn certificate(&self, serial: &str) -> Result<Option<IssuedCertificate>>;
     /// The newest certificate issued to a cluster for a key: a retried join gets the same one.
     async fn certificate_for_key(&self, cluster: Uuid, key_digest: [u8; 32]) -> Result<Option<IssuedCertificate>>;
+    /// The certificate that was issued last to a cluster.
+    async fn newest_certificate(&self, cluster: Uuid) -> Result<Option<IssuedCertificate>>;
 
     // --- sessions
 
@@ -155,10 +182,16 @@ pub trait Store: Send + Sync + 'static {
     async fn held(&self, session: Session, application: Uuid, bundle: Digest) -> Result<()>;
     /// The cluster's resource list.
     async fn put_discovery(&self, session: Session, discovery: &Discovery) -> Result<()>;
+    /// What the agent said and the hub cannot take; it is shown with the cluster until its next session opens.
+    async fn session_problem(&self, session: Session, problem: &str) -> Result<()>;
+    /// Says that this hub lives, and ends the sessions of hubs that have not said so for 45 s by this hub's clock. Returns how many. To be called every 15 s;
+    /// where the database has one hub only, nothing is done.
+    async fn beat(&self, now: Timestamp) -> Result<u64>;
     /// The facts were compared and are verified as of `at`.
     async fn verified(&self, session: Session, at: Timestamp) -> Result<()>;
-    /// Newest status of targets, all in one transaction; of a target without a row nothing is taken. A finished operation leaves its row; a finished removal drops the row, and the application with its
-    /// last target. Returns the positions that this made, for clusters whose rows changed.
+    /// Newest status of targets, all in one transaction; of a target without a row nothing is taken. A finished operation leaves its row; a finished removal
+    /// drops the row, and the application with its last target. An operation's results are kept in its record: a status that names the operation without
+    /// results leaves them. Returns the positions that this made, for clusters whose rows changed.
     async fn apply_status(
         &self,
         session: Session,
@@ -173,7 +206,12 @@ pub trait Store: Send + Sync + 'static {
     /// Stores what a render (or its failure) means, in one transaction: contents, bundle, targets' rows, the clusters' new generations, the application's
     /// conditions. Rows that do not change make no generation. [`Error::Invalid`] when a content is not what its address says, or when a row would name a bundle
     /// that is not stored whole (contents that are stored already may be left out). A look that changes nothing but `checked_at` is no change in the feed.
+    /// Commits that are called while another one is written share the next transaction, each whole or not at all: one generation a cluster, one fsync.
     async fn commit_desired(&self, commit: DesiredCommit, now: Timestamp) -> Result<Vec<ClusterPosition>>;
+    /// [`commit_desired`](Self::commit_desired) for many applications, in as few transactions as their number allows (a thousand commits are one): each is whole
+    /// or nothing, whatever becomes of the others. The results are in the order of the commits.
+    async fn commit_all_desired(&self, commits: Vec<DesiredCommit>, now: Timestamp)
+    -> Vec<Result<Vec<ClusterPosition>>>;
     /// What the application was last compiled from.
     async fn compiled(&self, application: Uuid) -> Result<Option<Compiled>>;
     /// Changes one target's row by a person's word: an operation, its termination, an approval, an adoption. One generation; none when the same was said
@@ -198,6 +236,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every target of an application with its status.
     async fn targets(&self, application: Uuid) -> Result<Vec<TargetView>>;
+    /// A page of an application's targets, worst first; `search` is for the clusters' names.
+    async fn list_targets(&self, application: Uuid, query: &ListQuery) -> Result<Page<TargetView>>;
     /// A page of an application's objects on one cluster, or on all.
     async fn list_resources(
         &self,
@@ -209,6 +249,71 @@ pub trait Store: Send + Sync + 'static {
     async fn list_operations(&self, application: Option<Uuid>, query: &ListQuery) -> Result<Page<OperationRecord>>;
     /// One operation.
     async fn operation(&self, id: Uuid) -> Result<Option<OperationRecord>>;
+
+    // --- what people decide
+
+    /// A page of deployments, newest first: of an application, or of one of its targets. `search` is for the clusters' names.
+    async fn history(
+        &self,
+        application: Uuid,
+        cluster: Option<Uuid>,
+        query: &ListQuery,
+    ) -> Result<Page<HistoryEntry>>;
+    /// A deployment by its number, as some target had it.
+    async fn deployment(&self, application: Uuid, id: u64) -> Result<Option<HistoryEntry>>;
+    /// Holds an application at a commit: its rows get that bundle and, where one is given, an operation; commits of its source no longer change them.
+    /// [`Error::Conflict`] while another operation is active, and of an application that is being deleted.
+    async fn hold_revision(
+        &self,
+        application: Uuid,
+        hold: &RevisionHold,
+        operations: &[(Uuid, OperationRequest)],
+        now: Timestamp,
+    ) -> Result<Vec<ClusterPosition>>;
+    /// Ends a hold: rows get what was compiled last. `None` when nothing was held.
+    async fn release_revision(
+        &self,
+        application: Uuid,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<ClusterPosition>>>;
+    /// Every freeze.
+    async fn freezes(&self) -> Result<Vec<Freeze>>;
+    /// Stops all writes of a scope, in one generation a cluster; targets that come later are stopped too. One of the same scope is replaced.
+    async fn put_freeze(&self, freeze: &Freeze, now: Timestamp) -> Result<Vec<ClusterPosition>>;
+    /// Ends a freeze; `None` when there was none of this scope.
+    async fn remove_freeze(
+        &self,
+        scope: &FreezeScope,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<ClusterPosition>>>;
+    /// Every application that depends on others.
+    async fn dependents(&self) -> Result<Vec<Node>>;
+    /// Applications with a target that waits for another application.
+    async fn waiting(&self) -> Result<Vec<ApplicationName>>;
+    /// Says what waiting targets wait for now: (cluster, bundle that was looked at, pause). Where the row is of another bundle by now, or no longer waits,
+    /// nothing is written.
+    async fn set_waits(
+        &self,
+        application: Uuid,
+        waits: &[(Uuid, Digest, Option<Paused>)],
+    ) -> Result<Vec<ClusterPosition>>;
+    /// Confirms deletions that ask for it, of the bundles that are desired now or of the removal; on all clusters when none is named.
+    async fn confirm_deletion(
+        &self,
+        application: Uuid,
+        clusters: &[Uuid],
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<ClusterPosition>>;
+    /// Gives up a target that is on its way out; with the last one its application goes. What its agent last reported is left and recorded.
+    /// [`Error::Conflict`] for a target that stays.
+    async fn abandon_target(&self, application: Uuid, cluster: Uuid, by: &str, now: Timestamp) -> Result<LeftBehind>;
+    /// Records what happened to an application.
+    async fn log_event(&self, event: &ApplicationEvent) -> Result<()>;
+    /// A page of events, newest first: of everything, or of one application, with those that are about more than one.
+    async fn events(&self, application: Option<&ApplicationName>, query: &ListQuery) -> Result<Page<ApplicationEvent>>;
 
     // --- feed
 
@@ -223,6 +328,8 @@ pub trait Store: Send + Sync + 'static {
     async fn collect_garbage(&self, before: Timestamp) -> Result<u64>;
     /// Forgets operations from before a time whose application is gone. Returns how many.
     async fn forget_operations(&self, before: Timestamp) -> Result<u64>;
+    /// Whether other hubs may write to the same database.
+    fn is_shared(&self) -> bool;
     /// Whether the store answers.
     async fn ping(&self) -> Result<()>;
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use windlass_domain::application::Application;
 use windlass_domain::cluster::Cluster;
 use windlass_domain::desired_state::Position;
 use windlass_domain::digest::{Digest, DigestKey};
 use windlass_domain::health::HealthStatus;
+use windlass_domain::history::RevisionHold;
+use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::source::Reads;
 use windlass_domain::status::{Condition, OperationState, SyncStatus, TargetSummary};
@@ -42,6 +45,17 @@ pub struct Put<T> {
     pub value: T,
     /// What happened.
     pub outcome: PutOutcome,
+}
+
+/// What the writer of a record expects to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever is there.
+    Anything,
+    /// Nothing: it is created.
+    Nothing,
+    /// The record at the revision that was read.
+    Revision(u64),
 }
 
 /// What a create-or-replace did.
@@ -119,12 +133,31 @@ pub struct ApplicationView {
     pub application: Application,
     /// What it was last compiled from and what went wrong since.
     pub source: SourceState,
+    /// A commit that it is held at by a person, whatever its source says.
+    pub hold: Option<RevisionHold>,
     /// Worst over the targets.
     pub sync: SyncStatus,
     /// Worst over the targets.
     pub health: HealthStatus,
-    /// Its targets.
+    /// How many targets are in which state, worst first.
+    pub groups: Vec<TargetGroup>,
+    /// Its targets by cluster name; in lists a few of them, worst first.
     pub targets: Vec<TargetView>,
+}
+
+/// Targets of an application that are in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// As it is shown: [`SyncStatus::OutOfSync`] also while a newer bundle is on its way.
+    pub sync: SyncStatus,
+    /// Their health.
+    pub health: HealthStatus,
+    /// Whether their clusters' sessions are up.
+    pub connected: bool,
+    /// How many.
+    pub count: u64,
+    /// The oldest proof among them; `None` where one was never proven.
+    pub verified_at: Option<Timestamp>,
 }
 
 /// One target with its status.
@@ -138,7 +171,7 @@ pub struct TargetView {
     pub spec: Option<TargetSpec>,
     /// The row, when the target is on its way out.
     pub removing: Option<Removing>,
-    /// What the agent last reported; `None` before the first report.
+    /// What the agent last reported, without its operation's results ([`crate::Store::operation`] has them); `None` before the first report.
     pub summary: Option<TargetSummary>,
     /// The last bundle that is complete at the agent.
     pub held: Option<Digest>,
@@ -157,6 +190,8 @@ pub struct SourceState {
     pub bundle: Option<Digest>,
     /// First line of the commit's message.
     pub subject: String,
+    /// The full name of the branch, tag or other ref that led to the commit; `None` where a commit was named directly, or a detached HEAD.
+    pub resolved: Option<String>,
     /// The hub's own conditions; the agents' are in each target's summary.
     pub conditions: Vec<Condition>,
     /// When the source was last looked at, with or without success.
@@ -184,6 +219,8 @@ pub struct ClusterView {
     pub certificate_not_after: Option<Timestamp>,
     /// Expiry of an unspent join token.
     pub join_token_expires_at: Option<Timestamp>,
+    /// What the agent said in its last session that the hub could not take: names the thing and the limit.
+    pub problem: Option<String>,
 }
 
 /// A new cluster.
@@ -244,6 +281,26 @@ pub struct NewRepository {
     pub credentials: Option<Secret>,
     /// CA certificates for this host, as PEM.
     pub ca_pem: Option<String>,
+    /// How it is reached.
+    pub settings: RepositorySettings,
+}
+
+/// How a repository is reached, as far as everybody may know.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RepositorySettings {
+    /// The proxy's address, without user and password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Hosts that are reached without it, as `NO_PROXY` has them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub no_proxy: String,
+    /// Whether the server's certificate is not checked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub insecure: bool,
+    /// Whether a client certificate is among the credentials.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub client_certificate: bool,
 }
 
 /// A repository as lists show it.
@@ -257,6 +314,8 @@ pub struct RepositoryRecord {
     pub has_credentials: bool,
     /// CA certificates for this host, as PEM.
     pub ca_pem: Option<String>,
+    /// How it is reached.
+    pub settings: RepositorySettings,
     /// Revision of its last change.
     pub revision: u64,
 }
@@ -398,6 +457,17 @@ pub enum Amendment {
     Adopt(Adoption),
 }
 
+/// What was left on a cluster that was given up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftBehind {
+    /// How many objects were last reported there.
+    pub count: u64,
+    /// The first thousand of them.
+    pub objects: Vec<ResourceKey>,
+    /// The cluster's new position.
+    pub positions: Vec<ClusterPosition>,
+}
+
 /// An operation as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OperationRecord {
@@ -443,6 +513,8 @@ pub enum ChangeKind {
     Repository,
     /// An operation.
     Operation,
+    /// A project.
+    Project,
 }
 
 /// Records that were written or removed after a revision.
@@ -454,6 +526,8 @@ pub struct Written {
     pub applications: Vec<(ApplicationName, u64)>,
     /// Whether any cluster's record is new, another one, or gone.
     pub clusters: bool,
+    /// Projects that are new, changed or gone, by name.
+    pub projects: Vec<String>,
 }
 
 /// What an agent's comparison found.

@@ -11,14 +11,20 @@ mod contents;
 mod delta;
 mod desired;
 mod engine;
+mod events;
 mod feed;
+mod freeze;
 mod generation;
+mod history;
+mod hold;
 mod installation;
 mod join;
 mod migrate;
 mod operations;
 mod page;
+mod presence;
 mod principals;
+mod projects;
 mod rank;
 mod repositories;
 mod resources;
@@ -54,6 +60,10 @@ pub struct SqlStore {
     installation: Installation,
     limits: Limits,
     newest: watch::Sender<u64>,
+    presence: presence::Presence,
+    row_digests: generation::RowDigests,
+    /// Commits that wait to be written together.
+    together: desired::Together,
     /// Entries written to the request log since the store was opened.
     logged: AtomicU64,
     /// Tombstones written since the store was opened.
@@ -68,13 +78,16 @@ pub struct Limits {
     pub tombstones: u64,
     /// Entries of the request log; pruned now and then, so that there may be up to a thousand more.
     pub request_log: u64,
+    /// How long PostgreSQL may take for one answer before the call fails as [`crate::Error::Unavailable`]. Its own limit for a statement is 10 s: more than that
+    /// is for a server that is silent.
+    pub answer: std::time::Duration,
 }
 
 // === impl Limits ===
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { tombstones: 100_000, request_log: 100_000 }
+        Self { tombstones: 100_000, request_log: 100_000, answer: std::time::Duration::from_secs(15) }
     }
 }
 
@@ -89,7 +102,7 @@ impl SqlStore {
 
     /// Opens with other limits than the default ones.
     pub async fn open_with(url: &StoreUrl, seal: SealKey, limits: Limits) -> Result<Self> {
-        let db = Db::open(url).await?;
+        let db = Db::open(url, limits.answer).await?;
         migrate::run(&db).await?;
         let newest = watch::Sender::new(0);
         let mut write = Write::begin(db.write().await?, newest.clone()).await?;
@@ -98,6 +111,11 @@ impl SqlStore {
             sessions::close_all(&mut write).await?;
         }
         write.prune_tombstones(limits.tombstones).await?;
+        let presence = presence::Presence::new();
+        if !db.is_shared() {
+            presence::forget_all(&mut write).await?;
+        }
+        presence.begin(&mut write).await?;
         write.commit().await?;
         let db = Arc::new(db);
         let follower = db.is_shared().then(|| tokio::spawn(feed::follow(db.clone(), newest.clone())));
@@ -107,6 +125,9 @@ impl SqlStore {
             installation,
             limits,
             newest,
+            presence,
+            row_digests: generation::RowDigests::default(),
+            together: desired::Together::default(),
             logged: AtomicU64::new(0),
             buried: AtomicU64::new(0),
             follower,
@@ -122,6 +143,9 @@ impl SqlStore {
     pub async fn close(&self) {
         if let Some(follower) = &self.follower {
             follower.abort();
+        }
+        if let Err(error) = presence::end_own(self).await {
+            tracing::debug!(%error, "this hub's end was not stored; the others find it by its silence");
         }
         self.db.close().await;
     }

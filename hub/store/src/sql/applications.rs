@@ -13,7 +13,7 @@ use windlass_domain::time::Timestamp;
 
 use super::SqlStore;
 use super::arg::args;
-use super::rank;
+use super::{rank, target_views};
 use super::row::{Row, json};
 use super::tx::Tx;
 use super::write::Write;
@@ -35,7 +35,7 @@ use record_columns;
 /// The columns that [`view`] reads, beside the record's.
 macro_rules! view_columns {
     () => {
-        "a.source, a.checked_at, a.sync, a.health, a.revision, a.calm"
+        "a.source, a.checked_at, a.held, a.sync, a.health, a.revision, a.calm"
     };
 }
 use view_columns;
@@ -179,7 +179,12 @@ pub(super) async fn by_uid(tx: &mut Tx, uid: Uuid) -> Result<Option<Application>
     tx.optional(text, args![uid]).await?.as_ref().map(record).transpose()
 }
 
-pub(super) async fn get_view(store: &SqlStore, name: &ApplicationName) -> Result<Option<ApplicationView>> {
+/// With every target, or with so many of the worst.
+pub(super) async fn get_view(
+    store: &SqlStore,
+    name: &ApplicationName,
+    worst: Option<u64>,
+) -> Result<Option<ApplicationView>> {
     let mut tx = store.db.read().await?;
     let text = concat!(
         "SELECT ",
@@ -190,7 +195,12 @@ pub(super) async fn get_view(store: &SqlStore, name: &ApplicationName) -> Result
     );
     let Some(row) = tx.optional(text, args![&name.namespace, &name.name]).await? else { return Ok(None) };
     let mut view = view(&row)?;
-    view.targets = super::target_views::of_application(&mut tx, view.application.uid).await?;
+    let uid = view.application.uid;
+    view.groups = target_views::groups(&mut tx, &[uid]).await?.remove(&uid).unwrap_or_default();
+    view.targets = match worst {
+        Some(most) => target_views::worst(&mut tx, &[uid], most).await?.remove(&uid).unwrap_or_default(),
+        None => target_views::of_application(&mut tx, uid).await?,
+    };
     Ok(Some(view))
 }
 
@@ -230,20 +240,22 @@ fn view(row: &Row) -> Result<ApplicationView> {
     Ok(ApplicationView {
         application: record(row)?,
         source: SourceColumns::read(row)?.with_time(row.opt_time("checked_at")?),
+        hold: row.opt_json("held")?,
         sync: rank::sync(row)?,
         health: rank::health(row)?,
+        groups: Vec::new(),
         targets: Vec::new(),
     })
 }
 
-/// Rolls an application's targets up, and puts it into the feed. A target that has not reported is not known, and nothing green or red is shown for it.
+/// Rolls an application's targets up to the worst of them, and puts it into the feed. A target that has not reported is not known, and nothing green or red is
+/// shown for it; nor without targets.
 pub(super) async fn touch(write: &mut Write, uid: Uuid) -> Result<()> {
-    let text = "SELECT COALESCE(s.sync, $2) AS sync, COALESCE(s.health, $3) AS health FROM targets t
-        LEFT JOIN target_status s ON s.application = t.application AND s.cluster = t.cluster WHERE t.application = $1";
     let unknown = (rank::of_sync(SyncStatus::Unknown), rank::of_health(HealthStatus::Unknown));
-    let rows = write.all(text, args![uid, unknown.0, unknown.1]).await?;
-    let statuses = rows.iter().map(|row| Ok((rank::sync(row)?, rank::health(row)?))).collect::<Result<Vec<_>>>()?;
-    let (sync, health) = windlass_domain::status::roll_up(&statuses);
+    let text = "SELECT COALESCE(MAX(COALESCE(s.sync, $2)), $2) AS sync, COALESCE(MAX(COALESCE(s.health, $3)), $3) AS health FROM targets t
+        LEFT JOIN target_status s ON s.application = t.application AND s.cluster = t.cluster WHERE t.application = $1";
+    let row = write.one(text, args![uid, unknown.0, unknown.1]).await?;
+    let (sync, health) = (rank::sync(&row)?, rank::health(&row)?);
     let revision = write.next_revision();
     let text = "UPDATE applications SET sync = $2, health = $3, calm = $4, revision = $5 WHERE uid = $1";
     write

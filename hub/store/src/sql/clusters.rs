@@ -5,7 +5,7 @@ mod view;
 
 use uuid::Uuid;
 use windlass_domain::cluster::Cluster;
-use windlass_domain::desired_state::{Chain, DesiredState};
+use windlass_domain::desired_state::Chain;
 use windlass_domain::digest::hex;
 use windlass_domain::discovery::Discovery;
 use windlass_domain::time::Timestamp;
@@ -26,10 +26,10 @@ pub(super) async fn create(store: &SqlStore, new: &NewCluster, now: Timestamp) -
         return Err(Error::conflict(format!("cluster {}", new.name), "a cluster of this name exists"));
     }
     let revision = write.next_revision();
-    let text = "INSERT INTO clusters (uid, name, labels, server_aliases, created_at, record_revision, revision, epoch, connected, generation, chain, rows_digest, acked)
-        VALUES ($1, $2, $3, $4, $5, $6, $6, 0, 0, 0, $7, $8, 0)";
-    let (chain, rows) = (hex(&Chain::START.0), DesiredState::default().digest());
-    let args = args![new.uid, &new.name, json(&new.labels)?, json(&new.server_aliases)?, now, revision, chain, rows];
+    let text = "INSERT INTO clusters (uid, name, labels, server_aliases, created_at, record_revision, revision, epoch, connected, generation, chain, acked)
+        VALUES ($1, $2, $3, $4, $5, $6, $6, 0, 0, 0, $7, 0)";
+    let chain = hex(&Chain::START.0);
+    let args = args![new.uid, &new.name, json(&new.labels)?, json(&new.server_aliases)?, now, revision, chain];
     write.execute(text, args).await?;
     let created = must_have(by_name(&mut write, &new.name).await?, &new.name)?;
     write.commit().await?;

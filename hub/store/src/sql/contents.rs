@@ -157,7 +157,11 @@ pub(super) async fn reachable(store: &SqlStore, cluster: Uuid, digests: &[Digest
 const UNNAMED: &str = "NOT EXISTS (SELECT 1 FROM target_contents t WHERE t.digest = contents.digest)
     AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN target_contents t ON t.digest = m.bundle WHERE m.member = contents.digest)
     AND NOT EXISTS (SELECT 1 FROM compiled p WHERE p.bundle = contents.digest)
-    AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN compiled p ON p.bundle = m.bundle WHERE m.member = contents.digest)";
+    AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN compiled p ON p.bundle = m.bundle WHERE m.member = contents.digest)
+    AND NOT EXISTS (SELECT 1 FROM history h WHERE h.bundle = contents.digest)
+    AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN history h ON h.bundle = m.bundle WHERE m.member = contents.digest)
+    AND NOT EXISTS (SELECT 1 FROM applications a WHERE a.held_bundle = contents.digest)
+    AND NOT EXISTS (SELECT 1 FROM bundle_members m JOIN applications a ON a.held_bundle = m.bundle WHERE m.member = contents.digest)";
 
 /// Drops contents that nothing names, when they are older than `before`: looked for in reading transactions and dropped in small writing ones, so that
 /// nobody waits for more than a chunk.

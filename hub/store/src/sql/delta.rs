@@ -21,7 +21,7 @@ pub(super) async fn generations(store: &SqlStore) -> Result<Vec<(Uuid, u64)>> {
 /// Finished removals are named in a full list too: a row that is merely missing would be frozen at the agent.
 pub(super) async fn since(store: &SqlStore, cluster: Uuid, since: Option<u64>) -> Result<Delta> {
     let mut tx = store.db.read().await?;
-    let text = "SELECT i.incarnation, c.generation, c.chain, c.rows_digest, c.acked FROM clusters c, installation i WHERE c.uid = $1 AND i.id = 1";
+    let text = "SELECT i.incarnation, c.generation, c.chain, c.acked FROM clusters c, installation i WHERE c.uid = $1 AND i.id = 1";
     let row = tx.optional(text, args![cluster]).await?.ok_or_else(|| Error::not_found("cluster", cluster))?;
     let to = read_position(&row)?;
     // Tombstones are kept from the last acked generation on.
@@ -33,7 +33,7 @@ pub(super) async fn since(store: &SqlStore, cluster: Uuid, since: Option<u64>) -
     Ok(Delta {
         from: after,
         to,
-        digest: row.digest("rows_digest")?,
+        digest: store.row_digests.of(&mut tx, cluster, to).await?,
         rows: target_rows::of_cluster(&mut tx, cluster, after).await?,
         finished: finished.iter().map(|row| row.uuid("application")).collect::<Result<_>>()?,
         full: from.is_none(),

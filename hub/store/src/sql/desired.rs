@@ -1,5 +1,7 @@
 //! What a render means for clusters: contents, rows, generations and the application's source, in one transaction.
 
+mod together;
+
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
@@ -12,31 +14,38 @@ use super::SqlStore;
 use super::applications::{self, SourceColumns};
 use super::arg::args;
 use super::contents;
+use super::freeze;
 use super::generation::Generations;
 use super::row::{json, unreadable};
 use super::target_rows;
 use super::write::Write;
 use crate::error::{Error, Result};
-use crate::model::{ClusterPosition, Compiled, DesiredCommit};
+use crate::model::{Compiled, DesiredCommit};
 
-pub(super) async fn commit(store: &SqlStore, commit: &DesiredCommit, now: Timestamp) -> Result<Vec<ClusterPosition>> {
-    let prepared = contents::prepare(store, &commit.contents).await?;
-    let mut write = store.write().await?;
-    let application = applications::must_exist(&mut write, commit.application).await?;
+pub(super) use together::{Together, commit_together};
+
+/// One commit in a transaction that others share: everything of it, or nothing. Returns the clusters whose rows it changed.
+pub(super) async fn write_one(
+    write: &mut Write,
+    generations: &mut Generations,
+    commit: &DesiredCommit,
+    prepared: &contents::Prepared,
+    now: Timestamp,
+) -> Result<Vec<Uuid>> {
+    let application = applications::must_exist(write, commit.application).await?;
     check(&application, commit)?;
-    contents::insert(&mut write, commit, &prepared, now).await?;
+    contents::insert(write, commit, prepared, now).await?;
     if let Some(compiled) = &commit.compiled {
-        save_compiled(&mut write, commit.application, compiled).await?;
+        save_compiled(write, commit.application, compiled).await?;
     }
-    let positions = match &commit.targets {
-        Some(targets) => save_targets(&mut write, &application, commit, targets).await?,
+    let changed = match &commit.targets {
+        Some(targets) => save_targets(write, generations, &application, commit, targets).await?,
         None => Vec::new(),
     };
-    if save_source(&mut write, commit).await? || !positions.is_empty() {
-        applications::touch(&mut write, commit.application).await?;
+    if save_source(write, commit).await? || !changed.is_empty() {
+        applications::touch(write, commit.application).await?;
     }
-    write.commit().await?;
-    Ok(positions)
+    Ok(changed)
 }
 
 fn check(application: &Application, commit: &DesiredCommit) -> Result<()> {
@@ -52,13 +61,14 @@ fn check(application: &Application, commit: &DesiredCommit) -> Result<()> {
 
 async fn save_targets(
     write: &mut Write,
+    generations: &mut Generations,
     application: &Application,
     commit: &DesiredCommit,
     targets: &[(Uuid, TargetSpec)],
-) -> Result<Vec<ClusterPosition>> {
+) -> Result<Vec<Uuid>> {
     let mut stored = target_rows::of_application(write, application.uid).await?;
-    let mut generations = Generations::default();
-    let mut checked = Vec::new();
+    let freezes = freeze::load(write).await?;
+    let (mut checked, mut changed) = (Vec::new(), Vec::new());
     for (cluster, spec) in targets {
         if spec.application != application.uid {
             return Err(Error::Invalid(format!(
@@ -67,7 +77,8 @@ async fn save_targets(
             )));
         }
         let before = stored.remove(cluster);
-        let row = TargetRow::Present(with_persons_word(before.as_ref(), spec));
+        let spec = with_persons_word(before.as_ref(), spec);
+        let row = TargetRow::Present(freeze::heed(write, &freezes, application, *cluster, spec.clone()).await?);
         if before.as_ref() == Some(&row) {
             continue;
         }
@@ -79,23 +90,27 @@ async fn save_targets(
             return Err(Error::Invalid(format!("settings {} are not stored", spec.settings.short())));
         }
         generations.set(write, *cluster, &row).await?;
+        changed.push(*cluster);
     }
     for (cluster, row) in stored {
-        if matches!(row, TargetRow::Present(_)) {
+        if matches!(&row, TargetRow::Present(spec) if !freeze::is_frozen(spec)) {
             generations.set(write, cluster, &leaving(application, commit)).await?;
+            changed.push(cluster);
         }
     }
-    generations.finish(write).await
+    Ok(changed)
 }
 
 /// What a person said of a target stays, as long as it fits: an operation names its own bundle, an adoption its objects, an approval the bundle it was
 /// given for.
 fn with_persons_word(before: Option<&TargetRow>, spec: &TargetSpec) -> TargetSpec {
-    let mut spec = TargetSpec { operation: None, approval: None, adoption: None, ..spec.clone() };
+    let mut spec =
+        TargetSpec { operation: None, approval: None, adoption: None, deletion_confirmed: false, ..spec.clone() };
     if let Some(TargetRow::Present(before)) = before {
         spec.operation.clone_from(&before.operation);
         spec.adoption.clone_from(&before.adoption);
         spec.approval = before.approval.clone().filter(|approval| approval.bundle == spec.bundle);
+        spec.deletion_confirmed = before.deletion_confirmed && before.bundle == spec.bundle;
     }
     spec
 }
@@ -107,6 +122,9 @@ fn leaving(application: &Application, commit: &DesiredCommit) -> TargetRow {
         cascade: commit.leaving,
         by: "windlass: the application no longer names this cluster".into(),
         unasked: true,
+        deletion_confirmed: false,
+        confirm: application.spec.has_option("Delete=confirm"),
+        paused: None,
     })
 }
 

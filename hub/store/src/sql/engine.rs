@@ -6,10 +6,11 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Transaction};
 
-use super::tx::Tx;
+use super::tx::{Tx, within};
 use super::url::{Engine, StoreUrl};
 use crate::error::{Error, Result};
 
@@ -27,16 +28,20 @@ pub(super) enum Db {
         writer: SqlitePool,
         readers: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres {
+        pool: PgPool,
+        /// How long the server may take for an answer.
+        answer: Duration,
+    },
 }
 
 // === impl Db ===
 
 impl Db {
-    pub(super) async fn open(url: &StoreUrl) -> Result<Self> {
+    pub(super) async fn open(url: &StoreUrl, answer: Duration) -> Result<Self> {
         match &url.0 {
             Engine::Sqlite(path) => open_sqlite(path).await,
-            Engine::Postgres(url) => open_postgres(url.as_str()).await,
+            Engine::Postgres(url) => open_postgres(url.as_str(), answer).await,
         }
     }
 
@@ -44,8 +49,8 @@ impl Db {
     pub(super) async fn read(&self) -> Result<Tx> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with("BEGIN").await?),
-            Self::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            Self::Postgres { pool, answer } => {
+                Tx::Postgres(begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", *answer).await?, *answer)
             }
         })
     }
@@ -55,12 +60,14 @@ impl Db {
         Ok(match self {
             // A deferred transaction that starts to write fails at once when another one writes, whatever the timeout.
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
+            Self::Postgres { pool, answer } => {
+                Tx::Postgres(begin(pool, "BEGIN ISOLATION LEVEL READ COMMITTED", *answer).await?, *answer)
+            }
         })
     }
 
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(self, Self::Postgres { .. })
     }
 
     pub(super) async fn close(&self) {
@@ -69,9 +76,13 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
+}
+
+async fn begin(pool: &PgPool, statement: &'static str, answer: Duration) -> Result<Transaction<'static, Postgres>> {
+    within(QUEUE.min(answer) + answer, pool.begin_with(statement)).await
 }
 
 async fn open_sqlite(path: &Path) -> Result<Db> {
@@ -90,6 +101,13 @@ async fn open_sqlite(path: &Path) -> Result<Db> {
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(QUEUE)
+        // SQLite ends a transaction by itself when the disk is full, and the driver counts it on: with this connection nothing could be begun again.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(options.clone())
         .await?;
     let readers = SqlitePoolOptions::new()
@@ -111,7 +129,7 @@ fn own_file(path: &Path) -> std::io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
-async fn open_postgres(url: &str) -> Result<Db> {
+async fn open_postgres(url: &str, answer: Duration) -> Result<Db> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| Error::Invalid("the store's PostgreSQL URL is malformed".into()))?
         .application_name("windlass-hub")
@@ -122,7 +140,18 @@ async fn open_postgres(url: &str) -> Result<Db> {
             ("lock_timeout", "5s"),
             ("idle_in_transaction_session_timeout", "30s"),
         ]);
-    let pool =
-        PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(QUEUE).connect_with(options).await?;
-    Ok(Db::Postgres(pool))
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(QUEUE.min(answer))
+        // A connection that was left in the middle of an answer, and whose server is silent, would keep its place until the kernel gives it up.
+        .after_release(move |connection, _| {
+            Box::pin(async move {
+                let silent = |_| sqlx::Error::Protocol("the server is silent".into());
+                tokio::time::timeout(answer, connection.ping()).await.map_err(silent)??;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(Db::Postgres { pool, answer })
 }

@@ -29,6 +29,8 @@ const CHANGES: &str = "
             FROM repositories WHERE revision > $1 ORDER BY revision LIMIT $2) AS c
         UNION ALL SELECT * FROM (SELECT revision, 'operation' AS kind, id, namespace || '/' || name AS name, CAST(0 AS BIGINT) AS deleted
             FROM operations WHERE revision > $1 ORDER BY revision LIMIT $2) AS d
+        UNION ALL SELECT * FROM (SELECT revision, 'project' AS kind, name AS id, name, CAST(0 AS BIGINT) AS deleted
+            FROM projects WHERE revision > $1 ORDER BY revision LIMIT $2) AS f
         UNION ALL SELECT * FROM (SELECT revision, kind, id, name, CAST(1 AS BIGINT) AS deleted
             FROM tombstones WHERE revision > $1 ORDER BY revision LIMIT $2) AS e
     ) AS changes ORDER BY revision LIMIT $2";
@@ -61,6 +63,10 @@ pub(super) async fn written(store: &SqlStore, after: u64) -> Result<Written> {
     }
     let text = "SELECT uid FROM clusters WHERE revision > $1 AND record_revision > $1 LIMIT 1";
     let mut clusters = tx.optional(text, args![after]).await?.is_some();
+    let mut projects = Vec::new();
+    for row in tx.all("SELECT name FROM projects WHERE revision > $1 ORDER BY revision", args![after]).await? {
+        projects.push(row.text("name")?);
+    }
     for row in tx.all("SELECT kind, name FROM tombstones WHERE revision > $1 ORDER BY revision", args![after]).await? {
         match row.text("kind")?.as_str() {
             "application" => {
@@ -68,11 +74,12 @@ pub(super) async fn written(store: &SqlStore, after: u64) -> Result<Written> {
                 applications.push((name.map_err(|error| unreadable("name", error))?, 0));
             }
             "cluster" => clusters = true,
+            "project" => projects.push(row.text("name")?),
             _ => {}
         }
     }
     // Below the floor a cluster may have gone without a trace.
-    Ok(Written { revision, applications, clusters: clusters || after < floor })
+    Ok(Written { revision, applications, clusters: clusters || after < floor, projects })
 }
 
 /// The feed's newest revision, as a transaction sees it.
@@ -100,6 +107,7 @@ pub(super) fn kind_name(kind: ChangeKind) -> &'static str {
         ChangeKind::Cluster => "cluster",
         ChangeKind::Repository => "repository",
         ChangeKind::Operation => "operation",
+        ChangeKind::Project => "project",
     }
 }
 
@@ -109,6 +117,7 @@ fn change(row: &Row) -> Result<Change> {
         "cluster" => ChangeKind::Cluster,
         "repository" => ChangeKind::Repository,
         "operation" => ChangeKind::Operation,
+        "project" => ChangeKind::Project,
         other => return Err(unreadable("kind", other)),
     };
     Ok(Change {

@@ -1,25 +1,34 @@
 //! Generations: what one transaction changes in clusters' rows is one step of each cluster's history.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
+use parking_lot::Mutex;
 use uuid::Uuid;
-use windlass_domain::desired_state::{Chain, DesiredState, Position};
-use windlass_domain::digest::{hex, unhex};
+use windlass_domain::desired_state::{Chain, Position};
+use windlass_domain::digest::{Digest, hex, unhex};
 use windlass_domain::target::TargetRow;
 
 use super::arg::args;
 use super::row::{Row, unreadable};
-use super::target_rows;
 use super::tx::Tx;
 use super::write::Write;
+use super::{status, target_rows};
 use crate::error::{Error, Result};
 use crate::model::ClusterPosition;
 
-/// The clusters whose rows a transaction changes: each gets one new generation.
-#[derive(Default)]
+/// The clusters whose rows a transaction changes: each gets one new generation, at the cost of what changes.
+#[derive(Clone, Default)]
 pub(super) struct Generations {
-    /// Where each stood before.
-    before: BTreeMap<Uuid, Position>,
+    clusters: BTreeMap<Uuid, Step>,
+}
+
+/// One cluster's new generation.
+#[derive(Clone)]
+struct Step {
+    before: Position,
+    /// The rows that it changes, by application; `None` for one that goes.
+    changes: BTreeMap<Uuid, Option<Digest>>,
 }
 
 // === impl Generations ===
@@ -27,8 +36,10 @@ pub(super) struct Generations {
 impl Generations {
     /// Writes a row.
     pub(super) async fn set(&mut self, write: &mut Write, cluster: Uuid, row: &TargetRow) -> Result<()> {
-        let generation = self.of(write, cluster).await?;
-        target_rows::save(write, cluster, row, generation).await?;
+        let step = self.of(write, cluster).await?;
+        let digest = target_rows::save(write, cluster, row, step.before.generation + 1).await?;
+        step.changes.insert(row.application(), Some(digest));
+        status::row_changed(write, cluster, row).await?;
         // An earlier removal of the same target is over: the row says what is wanted now.
         write
             .execute(
@@ -41,7 +52,9 @@ impl Generations {
 
     /// Drops the row of a finished removal, with the target's status and objects.
     pub(super) async fn drop_row(&mut self, write: &mut Write, cluster: Uuid, application: Uuid) -> Result<()> {
-        let generation = self.of(write, cluster).await?;
+        let step = self.of(write, cluster).await?;
+        step.changes.insert(application, None);
+        let generation = step.before.generation + 1;
         write
             .execute("DELETE FROM targets WHERE application = $1 AND cluster = $2", args![application, cluster])
             .await?;
@@ -52,29 +65,47 @@ impl Generations {
     }
 
     /// The cluster's next generation.
-    async fn of(&mut self, write: &mut Write, cluster: Uuid) -> Result<u64> {
-        if let Some(before) = self.before.get(&cluster) {
-            return Ok(before.generation + 1);
-        }
-        let before = position(write, cluster).await?;
-        self.before.insert(cluster, before);
-        Ok(before.generation + 1)
+    async fn of(&mut self, write: &mut Write, cluster: Uuid) -> Result<&mut Step> {
+        Ok(match self.clusters.entry(cluster) {
+            Entry::Occupied(step) => step.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(Step { before: position(write, cluster).await?, changes: BTreeMap::new() })
+            }
+        })
     }
 
     /// Links the new generations into the clusters' histories. Rows may no longer change after it.
     pub(super) async fn finish(self, write: &mut Write) -> Result<Vec<ClusterPosition>> {
-        let mut positions = Vec::with_capacity(self.before.len());
-        for (cluster, before) in self.before {
-            let state = DesiredState::of(target_rows::of_cluster(write, cluster, 0).await?);
-            let position = Position { generation: before.generation + 1, chain: before.chain.next(&state), ..before };
+        let mut positions = Vec::with_capacity(self.clusters.len());
+        for (cluster, Step { before, changes }) in self.clusters {
+            let chain = before.chain.next(changes.iter().map(|(application, row)| (application, row.as_ref())));
+            let position = Position { generation: before.generation + 1, chain, ..before };
             let chain = hex(&position.chain.0);
-            let text = "UPDATE clusters SET generation = $2, chain = $3, rows_digest = $4 WHERE uid = $1";
-            write.execute(text, args![cluster, position.generation, &chain, state.digest()]).await?;
+            let text = "UPDATE clusters SET generation = $2, chain = $3 WHERE uid = $1";
+            write.execute(text, args![cluster, position.generation, &chain]).await?;
             let text = "INSERT INTO generations (cluster, generation, chain) VALUES ($1, $2, $3)";
             write.execute(text, args![cluster, position.generation, chain]).await?;
             positions.push(ClusterPosition { cluster, position });
         }
         Ok(positions)
+    }
+}
+
+/// Digests of all rows of clusters, each as of a generation: made when a session asks, and kept while nothing changes.
+#[derive(Default)]
+pub(super) struct RowDigests(Mutex<BTreeMap<Uuid, (Position, Digest)>>);
+
+impl RowDigests {
+    /// The digest of a cluster's rows at the position where this transaction sees it.
+    pub(super) async fn of(&self, tx: &mut Tx, cluster: Uuid, position: Position) -> Result<Digest> {
+        if let Some((at, digest)) = self.0.lock().get(&cluster)
+            && *at == position
+        {
+            return Ok(*digest);
+        }
+        let digest = target_rows::digest_of_cluster(tx, cluster).await?;
+        self.0.lock().insert(cluster, (position, digest));
+        Ok(digest)
     }
 }
 

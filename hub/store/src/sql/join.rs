@@ -106,6 +106,12 @@ pub(super) async fn certificate_for_key(
     store.db.read().await?.optional(text, args![cluster, hex(&key_digest)]).await?.as_ref().map(read).transpose()
 }
 
+pub(super) async fn newest_certificate(store: &SqlStore, cluster: Uuid) -> Result<Option<IssuedCertificate>> {
+    let text = "SELECT serial, cluster, key_digest, der, issued_at, not_after, revoked FROM certificates
+        WHERE cluster = $1 ORDER BY issued_at DESC, serial LIMIT 1";
+    store.db.read().await?.optional(text, args![cluster]).await?.as_ref().map(read).transpose()
+}
+
 fn read(row: &Row) -> Result<IssuedCertificate> {
     let key_digest = unhex(&row.text("key_digest")?).and_then(|bytes| bytes.try_into().ok());
     Ok(IssuedCertificate {

@@ -65,26 +65,41 @@ pub(super) async fn save_request(write: &mut Write, id: Uuid, request: Option<&O
 }
 
 /// Records what an agent says of an operation on its cluster. Another cluster's operation is left alone, and a finished one stays as it ended.
+/// Returns whether this ended it.
 pub(super) async fn put_state(
     write: &mut Write,
     application: Uuid,
     cluster: Uuid,
     state: &OperationState,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let finished = is_finished(state.phase);
-    let text = json(state)?;
     let Some(row) = load(write, state.id).await? else {
-        return insert(write, (application, cluster), state.id, (None, Some(text), finished), now).await;
+        insert(write, (application, cluster), state.id, (None, Some(json(state)?), finished), now).await?;
+        return Ok(finished);
     };
     let is_theirs = row.uuid("application")? == application && row.uuid("cluster")? == cluster;
-    if !is_theirs || row.flag("finished")? || row.opt_text("state")?.as_ref() == Some(&text) {
-        return Ok(());
+    if !is_theirs || row.flag("finished")? {
+        return Ok(false);
+    }
+    let text = with_told_results(&row, state)?;
+    if row.opt_text("state")?.as_ref() == Some(&text) {
+        return Ok(false);
     }
     let revision = write.next_revision();
     let update = "UPDATE operations SET state = $2, finished = $3, revision = $4 WHERE id = $1";
     write.execute(update, args![state.id, text, finished, revision]).await?;
-    Ok(())
+    Ok(finished)
+}
+
+/// Results are told once: a state without any leaves those that were told before.
+fn with_told_results(row: &Row, state: &OperationState) -> Result<String> {
+    if state.results.is_empty()
+        && let Some(stored) = row.opt_json::<OperationState>("state")?
+    {
+        return json(&OperationState { results: stored.results, ..state.clone() });
+    }
+    json(state)
 }
 
 pub(super) fn is_finished(phase: OperationPhase) -> bool {

@@ -24,8 +24,9 @@ pub(super) async fn open(store: &SqlStore, cluster: Uuid, hello: &Hello, now: Ti
     let row = state(&mut write, cluster).await?;
     let epoch = row.number("epoch")? + 1;
     let revision = write.next_revision();
-    let text = "UPDATE clusters SET epoch = $2, instance = $3, connected = 1, connection_changed_at = $4, revision = $5 WHERE uid = $1";
-    write.execute(text, args![cluster, epoch, hello.instance, now, revision]).await?;
+    let text = "UPDATE clusters SET epoch = $2, instance = $3, connected = 1, connection_changed_at = $4, revision = $5, hub = $6, problem = NULL
+        WHERE uid = $1";
+    write.execute(text, args![cluster, epoch, hello.instance, now, revision, store.presence.id()]).await?;
     let facts = json(&hello.facts)?;
     if row.opt_text("facts")?.as_ref() != Some(&facts) {
         write
@@ -43,7 +44,7 @@ pub(super) async fn open(store: &SqlStore, cluster: Uuid, hello: &Hello, now: Ti
     let opened = Opened {
         epoch,
         position,
-        rows: row.digest("rows_digest")?,
+        rows: store.row_digests.of(&mut write, cluster, position).await?,
         knows_position,
         knows_discovery: row.opt_digest("discovery")? == Some(hello.discovery),
         knows_reports: reported(&mut write, cluster).await? == hello.reported,
@@ -54,7 +55,7 @@ pub(super) async fn open(store: &SqlStore, cluster: Uuid, hello: &Hello, now: Ti
 
 /// A cluster's session and position.
 async fn state(tx: &mut Tx, cluster: Uuid) -> Result<Row> {
-    let text = "SELECT c.epoch, c.facts, c.generation, c.chain, c.rows_digest, i.incarnation, d.digest AS discovery
+    let text = "SELECT c.epoch, c.facts, c.generation, c.chain, i.incarnation, d.digest AS discovery
         FROM clusters c JOIN installation i ON i.id = 1 LEFT JOIN cluster_discovery d ON d.cluster = c.uid WHERE c.uid = $1";
     tx.optional(text, args![cluster]).await?.ok_or_else(|| Error::not_found("cluster", cluster))
 }
@@ -84,8 +85,7 @@ pub(super) async fn close(store: &SqlStore, session: Session, now: Timestamp) ->
         other => other?,
     };
     let revision = write.next_revision();
-    let text =
-        "UPDATE clusters SET connected = 0, connection_changed_at = $3, revision = $4 WHERE uid = $1 AND epoch = $2";
+    let text = "UPDATE clusters SET connected = 0, hub = NULL, connection_changed_at = $3, revision = $4 WHERE uid = $1 AND epoch = $2";
     write.execute(text, args![session.cluster, session.epoch, now, revision]).await?;
     write.commit().await
 }
@@ -149,12 +149,25 @@ pub(super) async fn verified(store: &SqlStore, session: Session, at: Timestamp) 
     write.commit().await
 }
 
+/// Shown with the cluster until its next session opens.
+pub(super) async fn problem(store: &SqlStore, session: Session, problem: &str) -> Result<()> {
+    let mut write = fenced(store, session).await?;
+    let revision = write.next_revision();
+    let text = "UPDATE clusters SET problem = $2, revision = $3 WHERE uid = $1 AND (problem IS NULL OR problem <> $2)";
+    if write.execute(text, args![session.cluster, problem, revision]).await? > 0 {
+        write.commit().await?;
+    }
+    Ok(())
+}
+
 /// Rows are compared only where both ends are at the same generation: in between, a delta is on its way.
 pub(super) async fn compare(store: &SqlStore, cluster: Uuid, compare: &Compare) -> Result<Comparison> {
     let mut tx = store.db.read().await?;
     let row = state(&mut tx, cluster).await?;
-    let generation = row.number("generation")?;
-    let rows_differ = generation == compare.generation && row.digest("rows_digest")? != compare.rows;
+    let position = read_position(&row)?;
+    let generation = position.generation;
+    let rows_differ =
+        generation == compare.generation && store.row_digests.of(&mut tx, cluster, position).await? != compare.rows;
     let reports_differ = reported(&mut tx, cluster).await? != compare.reported;
     Ok(Comparison { generation, reports_differ, rows_differ })
 }

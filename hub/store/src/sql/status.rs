@@ -1,6 +1,8 @@
 //! What agents report, all of a call in one transaction.
 
-use windlass_domain::status::StatusDelta;
+use uuid::Uuid;
+use windlass_domain::digest::Digest;
+use windlass_domain::status::{StatusDelta, SyncStatus, TargetSummary};
 use windlass_domain::target::TargetRow;
 use windlass_domain::time::Timestamp;
 
@@ -8,8 +10,9 @@ use super::SqlStore;
 use super::arg::args;
 use super::generation::Generations;
 use super::row::json;
+use super::tx::Tx;
 use super::write::Write;
-use super::{applications, clusters, operations, rank, resources, sessions, target_rows};
+use super::{applications, clusters, history, operations, rank, resources, sessions, target_rows};
 use crate::error::Result;
 use crate::model::{ClusterPosition, Session};
 
@@ -43,13 +46,16 @@ async fn apply_one(
     let (application, cluster) = (delta.application, session.cluster);
     let Some(row) = target_rows::get(write, application, cluster).await? else { return Ok(()) };
     if let Some(state) = &delta.summary.operation {
-        operations::put_state(write, application, cluster, state, now).await?;
+        let has_ended = operations::put_state(write, application, cluster, state, now).await?;
+        if has_ended {
+            history::record(write, application, cluster, &delta.summary, now).await?;
+        }
     }
     if delta.summary.removed && matches!(row, TargetRow::Removing(_)) {
         generations.drop_row(write, cluster, application).await?;
         return clusters::settle(write, application).await;
     }
-    let changed_status = save_summary(write, session, delta).await?;
+    let changed_status = save_summary(write, session, &row, delta).await?;
     let changed_row = finish_operation(write, generations, session, row, delta).await?;
     if changed_status || changed_row {
         resources::apply(write, cluster, delta).await?;
@@ -59,29 +65,71 @@ async fn apply_one(
 }
 
 /// Whether it is another report than the one that is stored.
-async fn save_summary(write: &mut Write, session: Session, delta: &StatusDelta) -> Result<bool> {
-    let (application, cluster) = (delta.application, session.cluster);
+async fn save_summary(write: &mut Write, session: Session, row: &TargetRow, delta: &StatusDelta) -> Result<bool> {
+    let target = (delta.application, session.cluster);
     let text = "SELECT digest FROM target_status WHERE application = $1 AND cluster = $2";
-    let stored = write.optional(text, args![application, cluster]).await?;
+    let stored = write.optional(text, args![target.0, target.1]).await?;
     let stored = stored.map(|row| row.opt_digest("digest")).transpose()?.flatten();
     if stored == Some(delta.digest) {
         return Ok(false);
     }
     // Changes to a report that the hub does not have whole do not make it whole: the next comparison asks for all of it.
     let digest = (delta.full || stored.is_some()).then_some(delta.digest);
-    let text = "INSERT INTO target_status (application, cluster, summary, digest, sync, health) VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (application, cluster) DO UPDATE SET summary = excluded.summary, digest = excluded.digest, sync = excluded.sync, health = excluded.health";
-    let summary = &delta.summary;
+    save(write, target, row, delta.summary.clone(), Some(digest)).await?;
+    Ok(true)
+}
+
+/// Writes a summary, and its digest where one is given. An operation's results are not part of it: the operation's own record has them.
+pub(super) async fn save(
+    tx: &mut Tx,
+    (application, cluster): (Uuid, Uuid),
+    row: &TargetRow,
+    mut summary: TargetSummary,
+    digest: Option<Option<Digest>>,
+) -> Result<()> {
+    if let Some(operation) = &mut summary.operation {
+        operation.results.clear();
+    }
+    let text = "INSERT INTO target_status (application, cluster, summary, digest, sync, reported, health, bundle) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (application, cluster) DO UPDATE SET summary = excluded.summary, digest = CASE WHEN $9 = 1 THEN excluded.digest ELSE target_status.digest END,
+            sync = excluded.sync, reported = excluded.reported, health = excluded.health, bundle = excluded.bundle";
+    let reported = rank::of_sync(summary.sync);
+    let bundle = summary.bundle;
+    let shown = match row {
+        TargetRow::Present(spec) if bundle != Some(spec.bundle) => reported.max(rank::of_sync(SyncStatus::OutOfSync)),
+        _ => reported,
+    };
     let args = args![
         application,
         cluster,
-        json(summary)?,
-        digest,
-        rank::of_sync(summary.sync),
-        rank::of_health(summary.health)
+        json(&summary)?,
+        digest.flatten(),
+        shown,
+        reported,
+        rank::of_health(summary.health),
+        bundle,
+        digest.is_some(),
     ];
-    write.execute(text, args).await?;
-    Ok(true)
+    tx.execute(text, args).await?;
+    Ok(())
+}
+
+/// What is shown of a report once its target's row is another one: until a report of the new bundle comes, it is not synced.
+pub(super) async fn row_changed(tx: &mut Tx, cluster: Uuid, row: &TargetRow) -> Result<()> {
+    let out_of_sync = rank::of_sync(SyncStatus::OutOfSync);
+    let (text, bundle) = match row {
+        TargetRow::Present(spec) => (
+            "UPDATE target_status SET sync = CASE WHEN bundle = $3 OR reported > $4 THEN reported ELSE $4 END WHERE application = $1 AND cluster = $2",
+            args![spec.bundle, out_of_sync],
+        ),
+        TargetRow::Removing(_) => {
+            ("UPDATE target_status SET sync = reported WHERE application = $1 AND cluster = $2", args![])
+        }
+    };
+    let mut args = args![row.application(), cluster];
+    args.extend(bundle);
+    tx.execute(text, args).await?;
+    Ok(())
 }
 
 /// A finished operation leaves its row.

@@ -8,21 +8,25 @@ use windlass_domain::cluster::Cluster;
 use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
+use windlass_domain::dependency::Node;
 use windlass_domain::exchange::Hello;
+use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::name::ApplicationName;
+use windlass_domain::project::{AppProject, ProjectManifest};
 use windlass_domain::status::{ResourceStatus, StatusDelta};
+use windlass_domain::target::{OperationRequest, Paused};
 use windlass_domain::time::Timestamp;
 
 use super::{
-    SqlStore, amend, applications, clusters, contents, delta, desired, feed, installation, join, operations,
-    principals, repositories, resources, sessions, status, target_views,
+    SqlStore, amend, applications, clusters, contents, delta, desired, events, feed, freeze, history, hold, installation, join, operations,
+    presence, principals, projects, repositories, resources, sessions, status, target_views,
 };
 use crate::Store;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::*;
 
 /// So often a call is made again before its caller hears of the contention.
-const AGAIN: u32 = 5;
+pub(super) const AGAIN: u32 = 5;
 
 macro_rules! again {
     ($call:expr) => {{
@@ -85,7 +89,11 @@ impl Store for SqlStore {
     }
 
     async fn application_view(&self, name: &ApplicationName) -> Result<Option<ApplicationView>> {
-        again!(applications::get_view(self, name))
+        again!(applications::get_view(self, name, None))
+    }
+
+    async fn application_item(&self, name: &ApplicationName) -> Result<Option<ApplicationView>> {
+        again!(applications::get_view(self, name, Some(target_views::most_of_each(1))))
     }
 
     async fn list_applications(&self, query: &ApplicationQuery) -> Result<Page<ApplicationView>> {
@@ -120,6 +128,31 @@ impl Store for SqlStore {
 
     async fn delete_repository(&self, url: &str) -> Result<bool> {
         again!(repositories::delete(self, url))
+    }
+
+    async fn put_project(
+        &self,
+        manifest: &ProjectManifest,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Put<AppProject>> {
+        again!(projects::put(self, manifest, expected, now))
+    }
+
+    async fn project(&self, name: &str) -> Result<Option<AppProject>> {
+        again!(projects::get(self, name))
+    }
+
+    async fn projects(&self) -> Result<Vec<AppProject>> {
+        again!(projects::all(self))
+    }
+
+    async fn list_projects(&self, query: &ListQuery) -> Result<Page<AppProject>> {
+        again!(projects::list(self, query))
+    }
+
+    async fn delete_project(&self, name: &str) -> Result<bool> {
+        again!(projects::delete(self, name))
     }
 
     async fn create_cluster(&self, cluster: NewCluster, now: Timestamp) -> Result<Cluster> {
@@ -182,6 +215,10 @@ impl Store for SqlStore {
         again!(join::certificate_for_key(self, cluster, key_digest))
     }
 
+    async fn newest_certificate(&self, cluster: Uuid) -> Result<Option<IssuedCertificate>> {
+        again!(join::newest_certificate(self, cluster))
+    }
+
     async fn open_session(
         &self,
         cluster: Uuid,
@@ -207,6 +244,14 @@ impl Store for SqlStore {
         again!(sessions::put_discovery(self, session, discovery))
     }
 
+    async fn session_problem(&self, session: Session, problem: &str) -> Result<()> {
+        again!(sessions::problem(self, session, problem))
+    }
+
+    async fn beat(&self, now: Timestamp) -> Result<u64> {
+        again!(presence::beat(self, now))
+    }
+
     async fn verified(&self, session: Session, at: Timestamp) -> Result<()> {
         again!(sessions::verified(self, session, at))
     }
@@ -225,7 +270,16 @@ impl Store for SqlStore {
     }
 
     async fn commit_desired(&self, commit: DesiredCommit, now: Timestamp) -> Result<Vec<ClusterPosition>> {
-        again!(desired::commit(self, &commit, now))
+        let mut results = desired::commit_together(self, vec![commit], now).await;
+        results.pop().unwrap_or_else(|| Err(Error::Unavailable { cause: "the commit has no answer".into() }))
+    }
+
+    async fn commit_all_desired(
+        &self,
+        commits: Vec<DesiredCommit>,
+        now: Timestamp,
+    ) -> Vec<Result<Vec<ClusterPosition>>> {
+        desired::commit_together(self, commits, now).await
     }
 
     async fn compiled(&self, application: Uuid) -> Result<Option<Compiled>> {
@@ -259,7 +313,11 @@ impl Store for SqlStore {
     }
 
     async fn targets(&self, application: Uuid) -> Result<Vec<TargetView>> {
-        again!(target_views::list(self, application))
+        again!(target_views::all(self, application))
+    }
+
+    async fn list_targets(&self, application: Uuid, query: &ListQuery) -> Result<Page<TargetView>> {
+        again!(target_views::list(self, application, query))
     }
 
     async fn list_resources(
@@ -277,6 +335,93 @@ impl Store for SqlStore {
 
     async fn operation(&self, id: Uuid) -> Result<Option<OperationRecord>> {
         again!(operations::get(self, id))
+    }
+
+    async fn history(
+        &self,
+        application: Uuid,
+        cluster: Option<Uuid>,
+        query: &ListQuery,
+    ) -> Result<Page<HistoryEntry>> {
+        again!(history::list(self, application, cluster, query))
+    }
+
+    async fn deployment(&self, application: Uuid, id: u64) -> Result<Option<HistoryEntry>> {
+        again!(history::get(self, application, id))
+    }
+
+    async fn hold_revision(
+        &self,
+        application: Uuid,
+        hold: &RevisionHold,
+        operations: &[(Uuid, OperationRequest)],
+        now: Timestamp,
+    ) -> Result<Vec<ClusterPosition>> {
+        again!(hold::hold(self, application, hold, operations, now))
+    }
+
+    async fn release_revision(
+        &self,
+        application: Uuid,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<ClusterPosition>>> {
+        again!(hold::release(self, application, by, now))
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>> {
+        again!(freeze::all(self))
+    }
+
+    async fn put_freeze(&self, freeze: &Freeze, now: Timestamp) -> Result<Vec<ClusterPosition>> {
+        again!(freeze::put(self, freeze, now))
+    }
+
+    async fn remove_freeze(
+        &self,
+        scope: &FreezeScope,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Option<Vec<ClusterPosition>>> {
+        again!(freeze::remove(self, scope, by, now))
+    }
+
+    async fn dependents(&self) -> Result<Vec<Node>> {
+        again!(hold::dependents(self))
+    }
+
+    async fn waiting(&self) -> Result<Vec<ApplicationName>> {
+        again!(hold::waiting(self))
+    }
+
+    async fn set_waits(
+        &self,
+        application: Uuid,
+        waits: &[(Uuid, Digest, Option<Paused>)],
+    ) -> Result<Vec<ClusterPosition>> {
+        again!(hold::set_waits(self, application, waits))
+    }
+
+    async fn confirm_deletion(
+        &self,
+        application: Uuid,
+        clusters: &[Uuid],
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Vec<ClusterPosition>> {
+        again!(hold::confirm_deletion(self, application, clusters, by, now))
+    }
+
+    async fn abandon_target(&self, application: Uuid, cluster: Uuid, by: &str, now: Timestamp) -> Result<LeftBehind> {
+        again!(hold::abandon(self, application, cluster, by, now))
+    }
+
+    async fn log_event(&self, event: &ApplicationEvent) -> Result<()> {
+        again!(events::put(self, event))
+    }
+
+    async fn events(&self, application: Option<&ApplicationName>, query: &ListQuery) -> Result<Page<ApplicationEvent>> {
+        again!(events::list(self, application, query))
     }
 
     fn newest(&self) -> tokio::sync::watch::Receiver<u64> {
@@ -297,6 +442,10 @@ impl Store for SqlStore {
 
     async fn forget_operations(&self, before: Timestamp) -> Result<u64> {
         again!(operations::forget(self, before))
+    }
+
+    fn is_shared(&self) -> bool {
+        self.db.is_shared()
     }
 
     async fn ping(&self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! One transaction of either engine: every query of the store goes through here, as one text.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
@@ -12,7 +14,8 @@ use crate::error::{Error, Result};
 /// A transaction; dropped without [`commit`](Self::commit), it changes nothing.
 pub(super) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    /// With how long the server may take for an answer.
+    Postgres(Transaction<'static, Postgres>, Duration),
 }
 
 /// A query's text: fixed, or composed of fixed parts. Values are always bound.
@@ -42,7 +45,7 @@ impl Tx {
         let text = text.into_text();
         Ok(match self {
             Self::Sqlite(tx) => sqlite(text, args).execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => postgres(text, args).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx, limit) => within(*limit, postgres(text, args).execute(&mut **tx)).await?.rows_affected(),
         })
     }
 
@@ -50,8 +53,9 @@ impl Tx {
         let text = text.into_text();
         Ok(match self {
             Self::Sqlite(tx) => sqlite(text, args).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
-            Self::Postgres(tx) => {
-                postgres(text, args).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            Self::Postgres(tx, limit) => {
+                let rows = within(*limit, postgres(text, args).fetch_all(&mut **tx)).await?;
+                rows.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -60,7 +64,9 @@ impl Tx {
         let text = text.into_text();
         Ok(match self {
             Self::Sqlite(tx) => sqlite(text, args).fetch_optional(&mut **tx).await?.map(Row::Sqlite),
-            Self::Postgres(tx) => postgres(text, args).fetch_optional(&mut **tx).await?.map(Row::Postgres),
+            Self::Postgres(tx, limit) => {
+                within(*limit, postgres(text, args).fetch_optional(&mut **tx)).await?.map(Row::Postgres)
+            }
         })
     }
 
@@ -69,12 +75,12 @@ impl Tx {
         self.optional(text, args).await?.ok_or_else(|| Error::Corrupt("a row that must exist is missing".into()))
     }
 
-    /// Several statements without arguments.
+    /// Several statements without arguments, however long they take.
     pub(super) async fn script(&mut self, text: String) -> Result<()> {
         let script = sqlx::raw_sql(AssertSqlSafe(text));
         match self {
             Self::Sqlite(tx) => script.execute(&mut **tx).await.map(|_| ())?,
-            Self::Postgres(tx) => script.execute(&mut **tx).await.map(|_| ())?,
+            Self::Postgres(tx, _) => script.execute(&mut **tx).await.map(|_| ())?,
         }
         Ok(())
     }
@@ -82,9 +88,17 @@ impl Tx {
     pub(super) async fn commit(self) -> Result<()> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Postgres(tx, limit) => within(limit, tx.commit()).await?,
         }
         Ok(())
+    }
+}
+
+/// The server has limits of its own; this is for one that says nothing at all any more.
+pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Error::Unavailable { cause: format!("no answer within {limit:?}") }),
     }
 }
 

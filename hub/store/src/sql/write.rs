@@ -24,7 +24,7 @@ impl Write {
     pub(super) async fn begin(mut tx: Tx, newest: watch::Sender<u64>) -> Result<Self> {
         let row = match tx {
             Tx::Sqlite(_) => tx.one("SELECT revision FROM feed WHERE id = 1", args![]).await?,
-            Tx::Postgres(_) => tx.one("SELECT revision FROM feed WHERE id = 1 FOR UPDATE", args![]).await?,
+            Tx::Postgres(..) => tx.one("SELECT revision FROM feed WHERE id = 1 FOR UPDATE", args![]).await?,
         };
         let before = row.number("revision")?;
         Ok(Self { tx, newest, before, revision: before, tombstones: 0 })

@@ -88,7 +88,7 @@ contract! {
 
     async fn a_repository_keeps_its_credentials_to_itself(bed: Bed) {
         let url = "https://git.example/shop/web";
-        let new = NewRepository { url: url.into(), name: "web".into(), credentials: Some(Secret::new(b"user:word".to_vec())), ca_pem: None };
+        let new = NewRepository { url: url.into(), name: "web".into(), credentials: Some(Secret::new(b"user:word".to_vec())), ca_pem: None, settings: Default::default() };
         let created = bed.put_repository(new.clone(), at(0)).await.expect("stored");
         assert_eq!((created.outcome, created.value.has_credentials), (PutOutcome::Created, true));
         assert_eq!(bed.put_repository(new.clone(), at(1)).await.expect("stored").outcome, PutOutcome::Unchanged);

@@ -26,7 +26,8 @@ enum Place {
 const KEY: [u8; 32] = [7; 32];
 
 /// Few enough that a test reaches them.
-pub(crate) const LIMITS: Limits = Limits { tombstones: 10, request_log: 10 };
+pub(crate) const LIMITS: Limits =
+    Limits { tombstones: 10, request_log: 10, answer: std::time::Duration::from_secs(15) };
 
 // === impl Bed ===
 
@@ -63,6 +64,23 @@ impl Bed {
     /// Runs a statement behind the store's back.
     pub(crate) async fn meddle(&self, statement: &str) {
         self.place.meddle(statement.to_owned()).await;
+    }
+
+    /// Puts what an older version has left in this store's place: its migrations and its rows, as SQL.
+    pub(crate) async fn become_older(&self, migrations: &str, rows: &str) {
+        self.store.close().await;
+        match &self.place {
+            Place::Sqlite(folder) => {
+                files(folder).for_each(|file| std::fs::remove_file(file.path()).expect("removed"));
+                std::fs::File::create(folder.path().join("hub.db")).expect("a file");
+                self.meddle(&format!("{}; {rows}", migrations.replace(" COLLATE \"C\"", ""))).await;
+            }
+            Place::Postgres(_) => {
+                let schema = "DO $$ BEGIN EXECUTE 'DROP SCHEMA ' || current_schema() || ' CASCADE; CREATE SCHEMA ' || current_schema(); END $$";
+                self.meddle(schema).await;
+                self.meddle(&format!("{migrations}; {}", with_postgres_blobs(rows))).await;
+            }
+        }
     }
 
     /// Everything that lies in the database, byte for byte: SQLite's file and log, or every value of every table of PostgreSQL.
@@ -134,4 +152,15 @@ async fn dump(url: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// `X'0A'` in PostgreSQL's words.
+fn with_postgres_blobs(rows: &str) -> String {
+    let mut parts = rows.split(" X'");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (hex, rest) = part.split_once('\'').expect("the end of a blob");
+        text.push_str(&format!(" '\\x{hex}'::bytea{rest}"));
+    }
+    text
 }

@@ -50,7 +50,7 @@ contract! {
         let bundle = bundle_of("a", vec![(digest, manifest.clone())]);
         bed.commit_desired(commit(&web, &bundle, &[eu.uid]), at(1)).await.expect("committed");
         bed.put_secret_once("ca-key", Secret::new(CANARY.to_vec())).await.expect("stored");
-        let repository = NewRepository { url: "https://git.example/x".into(), name: "x".into(), credentials: Some(Secret::new(CANARY.to_vec())), ca_pem: None };
+        let repository = NewRepository { url: "https://git.example/x".into(), name: "x".into(), credentials: Some(Secret::new(CANARY.to_vec())), ca_pem: None, settings: Default::default() };
         bed.put_repository(repository, at(1)).await.expect("stored");
         bed.put_secret_once("public", Secret::new(b"seen".to_vec())).await.expect("stored");
 

@@ -140,10 +140,8 @@ contract! {
             let mut awake = Agent::default();
             awake.follow(&*bed, eu.uid).await;
             let position = awake.position.expect("a position");
-            if let Some(before) = chains.get(&(position.generation.wrapping_sub(1))) {
-                assert_eq!(position.chain, before.next(&awake.state), "each generation is linked to the one before");
-            }
-            chains.insert(position.generation, position.chain);
+            let before = chains.insert(position.generation, position.chain);
+            assert!(before.is_none_or(|before| before == position.chain), "a generation's chain never changes");
             for agent in &agents {
                 let mut woken = agent.clone();
                 woken.follow(&*bed, eu.uid).await;
@@ -152,6 +150,57 @@ contract! {
             agents.push(awake);
         }
         assert!(chains.len() > 10, "the run changed rows: {}", chains.len());
+        let distinct: std::collections::HashSet<Chain> = chains.values().copied().collect();
+        assert_eq!(distinct.len(), chains.len(), "the same rows at another time are another history");
+    }
+
+    async fn a_generation_reads_no_row_that_it_does_not_change(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let (web, _) = deployed(&*bed, "web", &eu).await;
+        let (other, _) = deployed(&*bed, "other", &eu).await;
+        bed.meddle(&format!("UPDATE targets SET desired = 'unreadable' WHERE application = '{}'", other.uid)).await;
+        let moved = bed.commit_desired(commit(&web, &rendered("new"), &[eu.uid]), at(2)).await.expect("committed");
+        assert_eq!(moved[0].position.generation, 3);
+        assert!(matches!(bed.delta(eu.uid, None).await, Err(Error::Corrupt(_))), "who is sent all rows is told");
+    }
+
+    async fn many_applications_are_one_generation_of_their_cluster(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let mut commits = Vec::new();
+        for index in 0..100 {
+            let app = application(&*bed, &format!("app-{index}")).await;
+            commits.push(commit(&app, &rendered("a"), &[eu.uid]));
+        }
+        let stale = application(&*bed, "app-7").await;
+        commits[7].application_revision = stale.revision + 1;
+        let results = bed.commit_all_desired(commits.clone(), at(1)).await;
+        for (index, result) in results.iter().enumerate() {
+            match result {
+                Ok(moved) => assert_eq!((moved.len(), moved[0].position.generation), (1, 1), "{index}"),
+                Err(error) => assert!(index == 7 && matches!(error, Error::Conflict { .. }), "{index}: {error}"),
+            }
+        }
+        let delta = bed.delta(eu.uid, None).await.expect("a delta");
+        assert_eq!((delta.rows.len(), delta.to.generation), (99, 1), "the one that failed took nothing of the others along");
+        DesiredState::default().advanced(None, &delta).expect("it fits");
+        let again = bed.commit_all_desired(commits, at(2)).await;
+        assert!(again.iter().enumerate().all(|(index, result)| index == 7 || result.as_ref().is_ok_and(Vec::is_empty)));
+    }
+
+    async fn commits_that_come_together_all_count(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let mut calls = Vec::new();
+        for index in 0..60 {
+            let app = application(&*bed, &format!("app-{index}")).await;
+            let (store, commit) = (std::sync::Arc::clone(&bed.store), commit(&app, &rendered(&format!("{index}")), &[eu.uid]));
+            calls.push(tokio::spawn(async move { store.commit_desired(commit, at(1)).await.expect("committed") }));
+        }
+        let mut newest = 0;
+        for call in calls {
+            newest = newest.max(call.await.expect("ran")[0].position.generation);
+        }
+        let delta = bed.delta(eu.uid, None).await.expect("a delta");
+        assert_eq!((delta.rows.len(), delta.to.generation), (60, newest));
     }
 
     async fn history_is_kept_from_the_last_ack_on(bed: Bed) {

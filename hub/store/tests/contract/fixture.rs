@@ -100,6 +100,8 @@ pub(crate) fn spec(application: &Application, rendered: &Rendered) -> TargetSpec
         operation: None,
         approval: None,
         adoption: None,
+        paused: None,
+        deletion_confirmed: false,
     }
 }
 
@@ -162,7 +164,10 @@ pub(crate) fn summary(sync: SyncStatus, health: HealthStatus) -> TargetSummary {
     }
 }
 
-pub(crate) fn report(application: &Application, summary: TargetSummary, objects: &[&str]) -> TargetReport {
+/// A report of the bundle that [`deployed`] gives, unless the summary says another.
+pub(crate) fn report(application: &Application, mut summary: TargetSummary, objects: &[&str]) -> TargetReport {
+    let name = application.name.to_string();
+    summary.bundle = summary.bundle.or_else(|| Some(rendered(name.strip_prefix("argocd/").unwrap_or(&name)).bundle));
     let resource = |name: &&str| {
         let status = ResourceStatus {
             key: key(name),
@@ -197,6 +202,7 @@ pub(crate) fn operation(rendered: &Rendered) -> OperationRequest {
         requested_at: at(3),
         deadline: at(HOUR),
         terminate: false,
+        options: Default::default(),
     }
 }
 

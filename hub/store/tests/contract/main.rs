@@ -10,16 +10,20 @@ mod applications;
 mod bed;
 mod clusters;
 mod contents;
+mod decisions;
 mod desired;
 mod feed;
 mod fixture;
 mod join;
+mod large;
 mod opening;
 mod operations;
 mod pages;
 mod postgres;
+mod projects;
 mod sessions;
 mod status;
+mod versions;
 
 /// Turns each behaviour into one test for each engine.
 macro_rules! contract {

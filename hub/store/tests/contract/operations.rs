@@ -4,11 +4,11 @@ use uuid::Uuid;
 use windlass_domain::application::Cascade;
 use windlass_domain::health::HealthStatus;
 use windlass_domain::operation::OperationPhase;
-use windlass_domain::status::{SyncStatus, TargetReport, TargetSummary};
+use windlass_domain::status::{ResourceResult, ResultCode, SyncStatus, TargetReport, TargetSummary};
 use windlass_store::{Amendment, Error, ListQuery};
 
 use crate::contract;
-use crate::fixture::{at, cluster, commit, deployed, operation, rendered, report, session, state, summary};
+use crate::fixture::{at, cluster, commit, deployed, key, operation, rendered, report, session, state, summary};
 
 fn with_operation(
     application: &windlass_domain::application::Application,
@@ -110,6 +110,27 @@ contract! {
         assert_eq!(listed, ids.iter().rev().copied().collect::<Vec<_>>());
         let kept = bed.operation(ids[0]).await.expect("read").expect("there");
         assert_eq!(kept.state.map(|state| state.phase), Some(OperationPhase::Succeeded));
+    }
+
+    async fn results_are_told_once(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let (web, _) = deployed(&*bed, "web", &eu).await;
+        let (session, id) = (session(&*bed, &eu).await, Uuid::now_v7());
+        let result = ResourceResult { key: key("web"), status: ResultCode::Synced, message: "applied".into(), hook: None };
+        let told = async |phase, results: Vec<ResourceResult>, health| {
+            let mut report = with_operation(&web, id, phase);
+            report.summary.health = health;
+            report.summary.operation.as_mut().expect("some").results = results;
+            bed.apply_status(session, &[report.delta_from(None)], at(3)).await.expect("applied");
+            let state = bed.operation(id).await.expect("read").expect("there").state.expect("reported");
+            (state.phase, state.results.len())
+        };
+        assert_eq!(told(OperationPhase::Running, vec![result.clone()], HealthStatus::Missing).await, (OperationPhase::Running, 1));
+        assert_eq!(told(OperationPhase::Running, vec![], HealthStatus::Progressing).await, (OperationPhase::Running, 1));
+        assert_eq!(told(OperationPhase::Succeeded, vec![result.clone(), result.clone()], HealthStatus::Progressing).await, (OperationPhase::Succeeded, 2));
+        assert_eq!(told(OperationPhase::Succeeded, vec![], HealthStatus::Healthy).await, (OperationPhase::Succeeded, 2));
+        let target = bed.targets(web.uid).await.expect("read").remove(0).summary.expect("reported");
+        assert_eq!(target.operation.map(|operation| operation.results), Some(vec![]), "a summary stays small");
     }
 
     async fn an_operation_on_no_target_is_refused(bed: Bed) {

@@ -119,7 +119,7 @@ contract! {
             cluster(&*bed, name).await;
         }
         for url in ["https://git.example/b", "https://git.example/B", "https://git.example/a"] {
-            let new = NewRepository { url: url.into(), name: String::new(), credentials: None, ca_pem: None };
+            let new = NewRepository { url: url.into(), name: String::new(), credentials: None, ca_pem: None, settings: Default::default() };
             bed.put_repository(new, at(0)).await.expect("stored");
         }
         let (web, _) = deployed(&*bed, "web", &eu).await;
@@ -152,5 +152,37 @@ contract! {
         assert_eq!(repositories, ["https://git.example/B", "https://git.example/a", "https://git.example/b"]);
         assert_eq!(objects, ["a", "b", "c", "d", "e"]);
         assert_eq!((after_cluster, after_repository, after_object), (None, None, None));
+    }
+
+    async fn a_list_holds_counts_and_the_worst_targets(bed: Bed) {
+        let web = crate::fixture::application(&*bed, "web").await;
+        let mut clusters = Vec::new();
+        for index in 0..30 {
+            clusters.push(cluster(&*bed, &format!("c-{index:02}")).await);
+        }
+        let uids: Vec<_> = clusters.iter().map(|cluster| cluster.uid).collect();
+        bed.commit_desired(crate::fixture::commit(&web, &crate::fixture::rendered("a"), &uids), crate::fixture::at(1)).await.expect("committed");
+        for cluster in &clusters[..28] {
+            let session = crate::fixture::session(&*bed, cluster).await;
+            bed.apply_status(session, &[crate::fixture::healthy(&web).delta_from(None)], crate::fixture::at(2)).await.expect("applied");
+        }
+        let page = bed.list_applications(&Default::default()).await.expect("a page");
+        let item = bed.application_item(&web.name).await.expect("read").expect("there");
+        assert_eq!(page.items[0], item, "a watch tells the same");
+        let names = |targets: &[windlass_store::TargetView]| targets.iter().map(|target| target.cluster_name.clone()).collect::<Vec<_>>();
+        assert_eq!(item.groups.iter().map(|group| group.count).collect::<Vec<_>>(), [2, 28]);
+        assert_eq!(names(&item.targets).len(), 20);
+        assert_eq!(names(&item.targets)[..3], ["c-28", "c-29", "c-00"], "what has not reported is worst");
+        let mut listed = Vec::new();
+        let mut query = ListQuery { limit: 7, ..ListQuery::default() };
+        loop {
+            let page = bed.list_targets(web.uid, &query).await.expect("a page");
+            assert_eq!(page.total, 30);
+            listed.extend(names(&page.items));
+            query.after = page.next;
+            if query.after.is_none() { break }
+        }
+        assert_eq!((listed.len(), &listed[..3]), (30, &names(&item.targets)[..3]));
+        assert_eq!(bed.application_view(&web.name).await.expect("read").expect("there").targets.len(), 30);
     }
 }

@@ -99,6 +99,20 @@ contract! {
         assert_eq!(bed.generations().await.expect("read"), vec![(us.uid, 0)]);
     }
 
+    async fn what_cannot_be_taken_is_shown_until_the_next_session(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let first = session(&*bed, &eu).await;
+        let shown = async || bed.cluster_view("eu-1").await.expect("read").expect("there").problem;
+        bed.session_problem(first, "a message of 17 MiB").await.expect("stored");
+        assert_eq!(shown().await.as_deref(), Some("a message of 17 MiB"));
+        let newest = *bed.newest().borrow();
+        bed.session_problem(first, "a message of 17 MiB").await.expect("stored");
+        assert_eq!(*bed.newest().borrow(), newest);
+        session(&*bed, &eu).await;
+        assert_eq!(shown().await, None);
+        assert!(matches!(bed.session_problem(first, "late").await, Err(Error::Fenced)));
+    }
+
     async fn what_an_agent_holds_is_noted(bed: Bed) {
         let eu = cluster(&*bed, "eu-1").await;
         let (web, bundle) = deployed(&*bed, "web", &eu).await;
@@ -108,6 +122,30 @@ contract! {
         bed.held(session, uuid::Uuid::new_v4(), bundle.bundle).await.expect("nor of a target that is gone");
         assert_eq!(bed.targets(web.uid).await.expect("read")[0].held, Some(bundle.bundle));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_of_a_hub_that_falls_silent_are_over() {
+    let Some(bed) = Bed::postgres("silent").await else { return };
+    let other = bed.again().await;
+    let (eu, us) = (cluster(&*bed, "eu-1").await, cluster(&*bed, "us-1").await);
+    session(&*bed, &eu).await;
+    session(&other, &us).await;
+    let connected = async |name: &str| bed.cluster_view(name).await.expect("read").expect("there").connected;
+    const SECOND: i64 = 1000;
+    for beat in 0..4 {
+        bed.beat(at(beat * 15 * SECOND)).await.expect("beaten");
+        // Its clock is hours off; only its counting matters.
+        other.beat(at((7000 + beat * 15) * SECOND)).await.expect("beaten");
+    }
+    assert!(connected("eu-1").await && connected("us-1").await);
+    assert_eq!(other.beat(at(7089 * SECOND)).await.expect("beaten"), 0, "44 s of silence are not enough");
+    assert_eq!(other.beat(at(7091 * SECOND)).await.expect("beaten"), 1);
+    assert!(!connected("eu-1").await && connected("us-1").await);
+    bed.beat(at(120 * SECOND)).await.expect("it was only slow");
+    assert!(connected("eu-1").await, "a hub that lives shows its sessions again");
+    bed.store.close().await;
+    assert_eq!(other.beat(at(7110 * SECOND)).await.expect("beaten"), 1, "a hub that ended in order is no longer waited for");
 }
 
 /// PostgreSQL may be shared: there the sessions may be another replica's.

@@ -67,6 +67,27 @@ contract! {
         assert_eq!(targets[1].summary.as_ref().map(|summary| summary.health), Some(HealthStatus::Degraded));
     }
 
+    async fn what_is_listed_is_what_is_shown(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let (web, bundle) = deployed(&*bed, "web", &eu).await;
+        let session = session(&*bed, &eu).await;
+        let of = |bundle: &crate::fixture::Rendered| windlass_domain::status::TargetSummary { bundle: Some(bundle.bundle), ..summary(SyncStatus::Synced, HealthStatus::Healthy) };
+        bed.apply_status(session, &[report(&web, of(&bundle), &[]).delta_from(None)], at(3)).await.expect("applied");
+        let listed = async |sync| {
+            let query = windlass_store::ApplicationQuery { sync: Some(sync), ..Default::default() };
+            bed.list_applications(&query).await.expect("a page").total
+        };
+        assert_eq!((listed(SyncStatus::Synced).await, listed(SyncStatus::OutOfSync).await), (1, 0));
+        let new = crate::fixture::rendered("new");
+        bed.commit_desired(commit(&web, &new, &[eu.uid]), at(4)).await.expect("committed");
+        assert_eq!((listed(SyncStatus::Synced).await, listed(SyncStatus::OutOfSync).await), (0, 1), "a newer commit is on its way");
+        assert_eq!(bed.cluster_view("eu-1").await.expect("read").expect("there").targets, [(SyncStatus::OutOfSync, HealthStatus::Healthy, 1)]);
+        bed.apply_status(session, &[report(&web, of(&bundle), &["a"]).delta_from(None)], at(5)).await.expect("applied");
+        assert_eq!(listed(SyncStatus::OutOfSync).await, 1, "a report of the older one changes nothing of that");
+        bed.apply_status(session, &[report(&web, of(&new), &["a"]).delta_from(None)], at(6)).await.expect("applied");
+        assert_eq!((listed(SyncStatus::Synced).await, listed(SyncStatus::OutOfSync).await), (1, 0));
+    }
+
     async fn reports_of_unknown_targets_are_left_aside(bed: Bed) {
         let (eu, us) = (cluster(&*bed, "eu-1").await, cluster(&*bed, "us-1").await);
         let (web, _) = deployed(&*bed, "web", &eu).await;

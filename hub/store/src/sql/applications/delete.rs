@@ -43,6 +43,9 @@ pub(in crate::sql) async fn delete(
             cascade,
             by: by.to_owned(),
             unasked: false,
+            deletion_confirmed: false,
+            confirm: application.spec.has_option("Delete=confirm"),
+            paused: None,
         });
         generations.set(&mut write, cluster, &row).await?;
     }

@@ -50,8 +50,10 @@ pub(in crate::sql) async fn list(store: &SqlStore, query: &ApplicationQuery) -> 
     let revision = revision(&mut tx).await?;
     let mut page = page(&store.seal, rows, &query.list, list, (total, revision), key, |row| view(&row))?;
     let uids: Vec<_> = page.items.iter().map(|view| view.application.uid).collect();
-    let mut targets = target_views::of_applications(&mut tx, &uids).await?;
+    let mut groups = target_views::groups(&mut tx, &uids).await?;
+    let mut targets = target_views::worst(&mut tx, &uids, target_views::most_of_each(uids.len())).await?;
     for view in &mut page.items {
+        view.groups = groups.remove(&view.application.uid).unwrap_or_default();
         view.targets = targets.remove(&view.application.uid).unwrap_or_default();
     }
     Ok(page)

@@ -15,6 +15,9 @@ pub(in crate::sql) struct SourceColumns {
     revision: Option<String>,
     bundle: Option<Digest>,
     subject: String,
+    /// Absent in what earlier builds wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resolved: Option<String>,
     conditions: Vec<Condition>,
 }
 
@@ -22,8 +25,8 @@ pub(in crate::sql) struct SourceColumns {
 
 impl SourceColumns {
     pub(in crate::sql) fn of(state: &SourceState) -> Self {
-        let SourceState { revision, bundle, subject, conditions, checked_at: _ } = state.clone();
-        Self { revision, bundle, subject, conditions }
+        let SourceState { revision, bundle, subject, resolved, conditions, checked_at: _ } = state.clone();
+        Self { revision, bundle, subject, resolved, conditions }
     }
 
     pub(in crate::sql) fn to_json(&self) -> Result<String> {
@@ -35,7 +38,7 @@ impl SourceColumns {
     }
 
     pub(in crate::sql) fn with_time(self, checked_at: Option<Timestamp>) -> SourceState {
-        let Self { revision, bundle, subject, conditions } = self;
-        SourceState { revision, bundle, subject, conditions, checked_at }
+        let Self { revision, bundle, subject, resolved, conditions } = self;
+        SourceState { revision, bundle, subject, resolved, conditions, checked_at }
     }
 }

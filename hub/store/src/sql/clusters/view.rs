@@ -23,7 +23,7 @@ const LIST: &str = "clusters";
 /// The columns of a view. A token that can still be spent is one that nobody has, that is not void, and that has failures left.
 macro_rules! columns {
     () => {
-        "c.uid, c.name, c.labels, c.server_aliases, c.facts, c.created_at, c.record_revision, c.connected, c.connection_changed_at, c.verified_at,
+        "c.uid, c.name, c.labels, c.server_aliases, c.facts, c.created_at, c.record_revision, c.connected, c.connection_changed_at, c.verified_at, c.problem,
         i.incarnation, c.generation, c.chain, c.acked,
         (SELECT MAX(x.not_after) FROM certificates x WHERE x.cluster = c.uid AND x.revoked = 0) AS certificate_not_after,
         (SELECT MAX(j.expires_at) FROM join_tokens j WHERE j.cluster = c.uid AND j.key_digest IS NULL AND j.void = 0 AND j.failures < 5) AS token_expires_at"
@@ -96,5 +96,6 @@ fn view(row: &Row) -> Result<ClusterView> {
         targets: Vec::new(),
         certificate_not_after: row.opt_time("certificate_not_after")?,
         join_token_expires_at: row.opt_time("token_expires_at")?,
+        problem: row.opt_text("problem")?,
     })
 }

@@ -1,0 +1,94 @@
+//! What an older version has left, opened by this one: `versions/*.sql` are rows as the named version wrote them.
+
+use uuid::Uuid;
+use windlass_domain::desired_state::{DesiredState, Position};
+use windlass_domain::health::HealthStatus;
+use windlass_domain::operation::OperationPhase;
+use windlass_domain::status::{ConditionKind, SyncStatus};
+use windlass_store::{ApplicationQuery, ListQuery, SqlStore, Store};
+
+use crate::contract;
+use crate::fixture::{at, commit, hello, name, rendered};
+
+const FIRST: &str = include_str!("../../migrations/0001_initial.sql");
+const ROWS_OF_FIRST: &str = include_str!("versions/0001.sql");
+
+/// What the first version's hub had told its agents of the rows of `eu-1` and `us-1`.
+const DIGESTS: [(&str, &str); 2] = [
+    ("eu-1", "1:0b0c488c5073cdb6500559da1a9b543ebea0273d4d5da8bda8d9378b16d1a685"),
+    ("us-1", "1:c6d0f0a9833dba41473f436f7cc058d9b8a9f7d62907e261cfeceab5b2788441"),
+];
+
+async fn from_first(bed: &crate::bed::Bed) -> SqlStore {
+    let version =
+        "CREATE TABLE schema_version (version BIGINT PRIMARY KEY); INSERT INTO schema_version (version) VALUES (1);";
+    bed.become_older(&format!("{version} {FIRST}"), ROWS_OF_FIRST).await;
+    bed.again().await
+}
+
+async fn uid(store: &SqlStore, cluster: &str) -> Uuid {
+    store.cluster_view(cluster).await.expect("read").expect("there").cluster.uid
+}
+
+contract! {
+    async fn the_first_versions_rows_are_all_readable(bed: Bed) {
+        let store = from_first(&bed).await;
+        assert_eq!(SqlStore::schema_version(), 2, "a newer schema needs rows of the second version here");
+        assert_eq!(store.secret("ca-key").await.expect("read").expect("there").expose(), b"key");
+        assert!(store.principal_by_token(Uuid::from_u128(11), [5; 32], at(1)).await.expect("read").is_some());
+        let repository = store.repository("https://git.example/shop/web").await.expect("read").expect("there");
+        assert_eq!(repository.credentials.expect("some").expose(), b"user:word");
+        assert_eq!(store.list_repositories(&ListQuery::default()).await.expect("a page").total, 1);
+        assert_eq!(store.list_clusters(&ListQuery::default()).await.expect("a page").total, 2);
+        let eu = store.cluster_view("eu-1").await.expect("read").expect("there");
+        assert_eq!((eu.verified_at, eu.acked, eu.certificate_not_after.is_some()), (Some(at(7)), 3, true));
+        assert!(store.discovery(eu.cluster.uid).await.expect("read").is_some());
+        assert!(store.certificate("0a0b").await.expect("read").is_some());
+        assert!(store.cluster_view("us-1").await.expect("read").expect("there").join_token_expires_at.is_some());
+
+        let page = store.list_applications(&ApplicationQuery::default()).await.expect("a page");
+        let names: Vec<_> = page.items.iter().map(|view| view.application.name.name.clone()).collect();
+        assert_eq!(names, ["leaving", "shop", "web"]);
+        let web = store.application_view(&name("web")).await.expect("read").expect("there");
+        assert_eq!(web.application.metadata.labels.get("team").map(String::as_str), Some("shop's"));
+        assert_eq!(web.source.conditions[0].kind, ConditionKind::RenderWarning);
+        assert!(store.compiled(web.application.uid).await.expect("read").is_some());
+        let (on_eu, on_us) = (&web.targets[0], &web.targets[1]);
+        let spec = on_eu.spec.as_ref().expect("a row");
+        let operation = spec.operation.as_ref().expect("an operation");
+        assert!(spec.approval.is_some() && on_us.spec.as_ref().is_some_and(|spec| spec.adoption.is_some()));
+        let summary = on_eu.summary.as_ref().expect("a report");
+        assert_eq!((summary.health, on_eu.held), (HealthStatus::Progressing, summary.bundle));
+        assert_eq!(web.groups.iter().map(|group| (group.sync, group.count)).collect::<Vec<_>>(), [(SyncStatus::Unknown, 1), (SyncStatus::OutOfSync, 1)]);
+        let record = store.operation(operation.id).await.expect("read").expect("there").state.expect("reported");
+        assert_eq!((record.phase, record.results.len()), (OperationPhase::Running, 1));
+        assert_eq!(store.list_resources(web.application.uid, None, &ListQuery::default()).await.expect("a page").total, 2);
+        let contents = store.contents(eu.cluster.uid, &[spec.bundle]).await.expect("contents");
+        assert_eq!(contents.len(), 1);
+        let changes = store.changes(0, 100).await.expect("the feed");
+        assert!(changes.iter().any(|change| change.deleted) && changes.len() > 5);
+        let leaving = store.application_view(&name("leaving")).await.expect("read").expect("there");
+        assert!(leaving.application.deletion.is_some() && leaving.targets[0].removing.is_some());
+    }
+
+    async fn agents_of_the_first_version_go_on_where_they_were(bed: Bed) {
+        let store = from_first(&bed).await;
+        for (cluster, digest) in DIGESTS {
+            let delta = store.delta(uid(&store, cluster).await, None).await.expect("a delta");
+            assert_eq!(delta.digest.to_string(), digest, "{cluster}");
+            DesiredState::default().advanced(None, &delta).expect("what an agent makes of the rows has this digest");
+        }
+        let eu = uid(&store, "eu-1").await;
+        let held: Position = store.position(eu).await.expect("a position");
+        let state = DesiredState::default().advanced(None, &store.delta(eu, None).await.expect("a delta")).expect("taken");
+        let greeting = windlass_domain::exchange::Hello { rows: state.digest(), ..hello(Some(held)) };
+        let opened = store.open_session(eu, &greeting, at(10)).await.expect("opened");
+        assert!(opened.knows_position && opened.rows == greeting.rows && opened.position == held);
+
+        let web = store.application(&name("web")).await.expect("read").expect("there");
+        store.commit_desired(commit(&web, &rendered("three"), &[eu]), at(11)).await.expect("committed");
+        let step = store.delta(eu, Some(held.generation)).await.expect("a delta");
+        assert_eq!((step.from, step.to.generation, step.rows.len(), step.full), (held.generation, held.generation + 1, 1, false));
+        state.advanced(Some(&held), &step).expect("the step fits");
+    }
+}
