@@ -176,6 +176,17 @@ impl Shared {
         Arc::clone(entry)
     }
 
+    /// Removes the mirrors that nobody has asked for since the hub started: their repositories are no longer in use, or will be fetched again.
+    fn sweep(&self) {
+        let used: Vec<PathBuf> = self.entries.lock().values().map(|entry| entry.mirror.path().to_owned()).collect();
+        let found = std::fs::read_dir(&self.root).into_iter().flatten().flatten().map(|entry| entry.path());
+        for path in found.filter(|path| path.extension().is_some_and(|e| e == "git") && !used.contains(path)) {
+            if let Err(error) = std::fs::remove_dir_all(&path) {
+                tracing::warn!(path = %path.display(), %error, "an unused mirror could not be removed");
+            }
+        }
+    }
+
     pub(crate) fn incoming(&self) -> PathBuf {
         self.root.join("incoming")
     }

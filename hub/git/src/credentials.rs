@@ -1,9 +1,14 @@
 //! What opens a repository. These types implement neither `Debug` nor `Serialize`, and wipe themselves when dropped.
 
+mod certificate;
+
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-/// What opens a repository. Client certificates, SSH keys and GitHub App keys are to come.
+pub use self::certificate::ClientCertificate;
+use crate::repository::Repository;
+
+/// What a request to a repository shows. SSH keys and GitHub App keys are to come; a client certificate stands beside it, not in its place.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Credentials {
@@ -21,7 +26,7 @@ pub enum Credentials {
     },
 }
 
-/// Tells credentials apart without holding them.
+/// Tells settings apart without holding them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint([u8; 32]);
 
@@ -57,13 +62,36 @@ impl Credentials {
 // === impl Fingerprint ===
 
 impl Fingerprint {
-    pub(crate) fn of(credentials: Option<&Credentials>, ca_pem: Option<&str>) -> Self {
+    /// Of everything that decides what a server answers.
+    pub(crate) fn of_repository(repository: &Repository) -> Self {
+        let credentials = repository.credentials.as_ref().map(Credentials::parts).unwrap_or_default();
+        Self::of(credentials.into_iter().chain(connection(repository)))
+    }
+
+    /// Of what decides how a connection is made: repositories that agree in it may share connections.
+    pub(crate) fn of_connection(repository: &Repository) -> Self {
+        Self::of(connection(repository).into_iter())
+    }
+
+    fn of<'a>(parts: impl Iterator<Item = &'a str>) -> Self {
         let mut hash = Sha256::new();
-        let [kind, name, secret] = credentials.map(Credentials::parts).unwrap_or_default();
-        for part in [kind, name, secret, ca_pem.unwrap_or_default()] {
+        for part in parts {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
         Self(hash.finalize().into())
     }
+}
+
+fn connection(repository: &Repository) -> [&str; 6] {
+    let certificate = repository.client_certificate.as_ref();
+    let proxy = repository.proxy();
+    [
+        repository.ca_pem.as_deref().unwrap_or_default(),
+        certificate.map(ClientCertificate::chain).unwrap_or_default(),
+        certificate.map(|certificate| certificate.key().expose_secret()).unwrap_or_default(),
+        proxy.map(|proxy| proxy.address()).unwrap_or_default(),
+        proxy.map(|proxy| proxy.secret()).unwrap_or_default(),
+        if repository.insecure { "insecure" } else { "" },
+    ]
 }

@@ -28,6 +28,50 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+    /// The revision asked for is in the repository, and is no commit.
+    #[error(
+        "repository {url} has no commit under {name:?}: {what} stands there; name a branch, a tag of a commit, or a commit"
+    )]
+    NotACommit {
+        /// The repository.
+        url: String,
+        /// The revision asked for.
+        name: String,
+        /// What stands there.
+        what: &'static str,
+    },
+    /// One of a repository's settings cannot be used. Never repeats a secret.
+    #[error("the repository's `{setting}` setting: {cause}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// What is wrong with it, and what to write instead.
+        cause: String,
+    },
+    /// The proxy in between does not answer, or does not reach the server.
+    #[error(
+        "repository {url} cannot be reached through its proxy {proxy}: {cause}; check the repository's `proxy` and `noProxy` settings, and the proxy"
+    )]
+    ProxyUnreachable {
+        /// The repository.
+        url: String,
+        /// The proxy, without user information.
+        proxy: String,
+        /// The network's words.
+        cause: String,
+    },
+    /// The proxy in between wants to know who we are.
+    #[error(
+        "the proxy {proxy} of repository {url} refused the hub: {hint}; give them with `windlass repo add --proxy-username ... --proxy-password-file ...`"
+    )]
+    ProxyRefused {
+        /// The repository.
+        url: String,
+        /// The proxy, without user information.
+        proxy: String,
+        /// What it wants.
+        hint: &'static str,
+    },
     /// Understood, but not available in this version.
     #[error("{what} is not supported yet")]
     Unsupported {
@@ -87,9 +131,7 @@ pub enum Error {
         prerelease: Option<String>,
     },
     /// The server's certificate is not trusted, or the handshake failed.
-    #[error(
-        "TLS to repository {url} failed: {cause}; a private certificate authority is given with the repository's `ca` setting"
-    )]
+    #[error("TLS to repository {url} failed: {cause}; {}", tls_hint(cause))]
     Tls {
         /// The repository.
         url: String,
@@ -166,6 +208,7 @@ impl Error {
         matches!(
             self,
             Self::Unreachable { .. }
+                | Self::ProxyUnreachable { .. }
                 | Self::Timeout { .. }
                 | Self::Protocol { .. }
                 | Self::Corrupt { .. }
@@ -212,6 +255,19 @@ fn wanted(constraint: &str, prefix: &str) -> String {
     match prefix {
         "" => format!("with a version that satisfies {constraint:?}"),
         prefix => format!("{prefix:?} followed by a version that satisfies {constraint:?}"),
+    }
+}
+
+/// An alert is the server's word about us; everything else is our word about the server.
+fn tls_hint(cause: &str) -> &'static str {
+    match cause {
+        cause if cause.contains("CertificateRequired") => {
+            "the server demands a client certificate: `windlass repo add --tls-client-cert-path ... --tls-client-cert-key-path ...`"
+        }
+        cause if cause.contains("fatal alert") => {
+            "the server refused the handshake: check the repository's client certificate, if the server wants one"
+        }
+        _ => "a private certificate authority is given with the repository's `ca` setting",
     }
 }
 

@@ -81,7 +81,7 @@ impl Local {
             return mirror.take_objects(&self.repository, missing.into_iter().map(|(id, _)| id).rev());
         }
         let pack = self.pack(&missing, deadline).map_err(|error| self.error(&error))?;
-        mirror.take_pack(&mut pack.as_slice(), &wants, deadline)
+        mirror.take_pack(&mut pack.as_slice(), None, &wants, deadline)
     }
 
     fn pack(&self, objects: &[(Oid, Option<String>)], deadline: Instant) -> Result<Vec<u8>, git2::Error> {

@@ -4,6 +4,7 @@
 
 mod compact;
 mod pack;
+pub(crate) mod screen;
 mod tidy;
 mod tips;
 
@@ -72,6 +73,10 @@ impl Mirror {
             landing: Mutex::default(),
             tidied: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
     }
 
     pub(crate) fn url(&self) -> &str {

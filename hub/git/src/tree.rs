@@ -19,6 +19,9 @@ pub struct GitTree {
     reads: RefCell<Reads>,
 }
 
+/// What Linux allows in a link.
+const LONGEST_LINK: u64 = 4096;
+
 // === impl GitTree ===
 
 impl GitTree {
@@ -93,6 +96,22 @@ impl SourceTree for GitTree {
         }
         let object = odb.read(id).map_err(|error| self.backend(file, &error))?;
         Ok(object.data().to_vec())
+    }
+
+    fn read_link(&self, link: &TreePath) -> Result<String, SourceError> {
+        let found = self.find(link)?;
+        self.record(link, found.identity());
+        let Found::Symlink(id) = found else {
+            return Err(self.wrong_kind(link, found, "a symbolic link"));
+        };
+        let odb = self.handle.odb().map_err(|error| self.backend(link, &error))?;
+        let (size, _) = odb.read_header(id).map_err(|error| self.backend(link, &error))?;
+        let (path, size) = (link.to_string(), size as u64);
+        if size > LONGEST_LINK {
+            return Err(SourceError::TooLarge { path, size, limit: LONGEST_LINK });
+        }
+        let object = odb.read(id).map_err(|error| self.backend(link, &error))?;
+        String::from_utf8(object.data().to_vec()).map_err(|_| SourceError::Outside(path))
     }
 
     fn reads(&self) -> Reads {

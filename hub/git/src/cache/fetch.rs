@@ -16,6 +16,7 @@ use crate::credentials::Fingerprint;
 use crate::error::{Error, Result};
 use crate::http::session::{NoPack, Session};
 use crate::local::Local;
+use crate::mirror::screen::{Limits, Screen};
 use crate::mirror::{Handle, Held, Mirror};
 use crate::protocol::fetch::Request;
 use crate::protocol::{Ask, RemoteRef};
@@ -32,6 +33,7 @@ pub(super) struct Entry {
     pub(super) flights: Flights,
     /// One writer at a time.
     fetching: tokio::sync::Mutex<()>,
+    full: Mutex<Full>,
     sessions: Mutex<HashMap<(Fingerprint, String), Arc<Session>>>,
 }
 
@@ -60,6 +62,25 @@ pub(super) enum Fetched {
     Refused(String),
 }
 
+/// When a mirror last found its disk full although it was empty.
+#[derive(Default)]
+struct Full {
+    last: Option<(Instant, Error)>,
+}
+
+// === impl Full ===
+
+impl Full {
+    fn note(&mut self, error: Error) {
+        self.last = Some((Instant::now(), error));
+    }
+
+    /// The error, while it is young.
+    fn recent(&mut self, pause: Duration) -> Option<Error> {
+        self.last.as_ref().filter(|(at, _)| at.elapsed() < pause).map(|(_, error)| error.clone())
+    }
+}
+
 // === impl Entry ===
 
 impl Entry {
@@ -68,6 +89,7 @@ impl Entry {
             mirror,
             flights: Flights::default(),
             fetching: tokio::sync::Mutex::default(),
+            full: Mutex::default(),
             sessions: Mutex::default(),
         }
     }
@@ -137,11 +159,40 @@ impl Source {
         if request.wants.is_empty() {
             return Ok(Fetched::Done);
         }
-        let fetched = self.fetch_now(request, Instant::now() + limit).await?;
+        let fetched = self.fetch_making_room(request, Instant::now() + limit).await?;
         if self.entry.mirror.is_compaction_due() {
             self.compact();
         }
         Ok(fetched)
+    }
+
+    /// A full disk costs the mirror, once: what is in it can be fetched again, and much of it may be of no use any more.
+    async fn fetch_making_room(&self, request: Request, deadline: Instant) -> Result<Fetched> {
+        if let Some(error) = self.entry.full.lock().recent(self.shared.options.full_disk_pause) {
+            return Err(error);
+        }
+        let again = Request { wants: request.wants.clone(), haves: Vec::new() };
+        match self.fetch_now(request, deadline).await {
+            Err(Error::DiskFull { cause, .. }) => self.make_room(&cause).await?,
+            fetched => return fetched,
+        }
+        let fetched = self.fetch_now(again, deadline).await;
+        if let Err(error @ Error::DiskFull { .. }) = &fetched {
+            self.entry.full.lock().note(error.clone());
+        }
+        fetched
+    }
+
+    /// Called by the one writer.
+    async fn make_room(&self, cause: &str) -> Result<()> {
+        tracing::warn!(repository = self.url(), cause, "no space left: the mirror is evicted and filled again");
+        let (shared, mirror) = (Arc::clone(&self.shared), Arc::clone(&self.entry.mirror));
+        let generation = mirror.generation();
+        let sweep = move || {
+            shared.sweep();
+            mirror.evict(generation)
+        };
+        self.shared.workers.run(sweep).await
     }
 
     async fn fetch_now(&self, request: Request, deadline: Instant) -> Result<Fetched> {
@@ -174,9 +225,11 @@ impl Source {
             Err(NoPack::Refused(words)) => return Ok(Fetched::Refused(words)),
             Err(NoPack::Failed(error)) => return Err(error),
         }
+        let limits = Limits { object: self.shared.options.object_bytes, objects: self.shared.options.fetch_objects };
         let take = move |handle: Handle| {
             let mut pack = spool.reader().map_err(|error| Error::disk(handle.mirror().url(), &error))?;
-            handle.take_pack(&mut *pack, &request.wants, deadline)
+            let screen = Screen::new(spool.len(), limits);
+            handle.take_pack(&mut *pack, Some(screen), &request.wants, deadline)
         };
         self.mirror(take).await?;
         Ok(Fetched::Done)
@@ -219,8 +272,8 @@ fn session(
     if let Some(session) = sessions.get(&(fingerprint, url.to_string())) {
         return Ok(Arc::clone(session));
     }
-    let client = shared.clients.get(entry.mirror.url(), repository.ca_pem.as_deref())?;
-    let session = Session::new(client, url.clone(), repository.credentials.clone(), shared.options.clone());
+    let client = shared.clients.get(entry.mirror.url(), repository)?;
+    let session = Session::new(client, url.clone(), repository, shared.options.clone());
     let session = Arc::new(session);
     if sessions.len() >= SESSIONS {
         sessions.clear();

@@ -142,7 +142,7 @@ impl Source {
         match held {
             Held::Commit(commit) => Ok(Some(commit)),
             Held::Nothing => Ok(None),
-            Held::Other(kind) => Err(no_commit(id.to_string(), kind)),
+            Held::Other(what) => Err(no_commit(self.url(), id.to_string(), what)),
         }
     }
 
@@ -178,7 +178,7 @@ fn land(handle: &Handle, revision: String, found: &RemoteRef) -> Result<Option<R
     let commit = match handle.held(found.peeled.unwrap_or(found.id))? {
         Held::Commit(commit) => commit,
         Held::Nothing => return Ok(None),
-        Held::Other(kind) => return Err(no_commit(revision, kind)),
+        Held::Other(what) => return Err(no_commit(handle.mirror().url(), revision, what)),
     };
     let detached = found.symref.is_none() && found.name == "HEAD";
     let name = found.symref.as_ref().unwrap_or(&found.name);
@@ -194,6 +194,6 @@ fn resolved(commit: Oid) -> Result<Resolved> {
     Ok(Resolved { revision, ref_name: None, rewritten: false })
 }
 
-fn no_commit(revision: String, kind: &str) -> Error {
-    Error::InvalidRevision { revision, cause: format!("it names {kind}, not a commit") }
+fn no_commit(url: &str, name: String, what: &'static str) -> Error {
+    Error::NotACommit { url: url.to_owned(), name, what }
 }

@@ -3,13 +3,23 @@
 use crate::error::{Error, Result};
 use crate::protocol::Fault;
 
-/// A request that got no answer.
-pub(crate) fn transport(url: &str, error: &reqwest::Error) -> Error {
+/// A request that got no answer; `proxy` is what it went through.
+pub(crate) fn transport(url: &str, proxy: Option<&str>, error: &reqwest::Error) -> Error {
     let (url, cause) = (url.to_owned(), words(error));
     if let Some(tls) = find_tls(error) {
         return Error::Tls { url, cause: tls.to_string() };
     }
-    Error::Unreachable { url, cause }
+    match proxy.filter(|_| error.is_connect()) {
+        Some(proxy) if cause.contains("proxy authorization required") => {
+            let hint = "it asks for a user and password (HTTP 407), or does not take those it got";
+            Error::ProxyRefused { url, proxy: proxy.to_owned(), hint }
+        }
+        Some(proxy) => {
+            let cause = cause.replace("tunnel error: unsuccessful", "it refused to connect to the repository's host");
+            Error::ProxyUnreachable { url, proxy: proxy.to_owned(), cause }
+        }
+        None => Error::Unreachable { url, cause },
+    }
 }
 
 /// An answer whose status says no.

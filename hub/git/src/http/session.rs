@@ -12,6 +12,7 @@ use crate::protocol::advertisement::{Advertisement, Capabilities, Dialect};
 use crate::protocol::fetch::{Demultiplexer, Request};
 use crate::protocol::pkt_line::Decoder;
 use crate::protocol::{Ask, Fault, RemoteRef, ls_refs};
+use crate::repository::Repository;
 use crate::spool::Spool;
 
 const GIT_PROTOCOL: HeaderName = HeaderName::from_static("git-protocol");
@@ -25,6 +26,8 @@ pub(crate) struct Session {
     url: Url,
     shown: String,
     credentials: Option<Credentials>,
+    /// The address of the proxy in between, fit to be shown.
+    proxy: Option<String>,
     options: Options,
     server: Mutex<Option<Server>>,
 }
@@ -49,9 +52,10 @@ pub(crate) enum NoPack {
 
 impl Session {
     /// `url` holds no user information and no query.
-    pub(crate) fn new(client: reqwest::Client, url: Url, credentials: Option<Credentials>, options: Options) -> Self {
-        let shown = url.to_string();
-        Self { client, url, shown, credentials, options, server: Mutex::default() }
+    pub(crate) fn new(client: reqwest::Client, url: Url, repository: &Repository, options: Options) -> Self {
+        let (shown, credentials) = (url.to_string(), repository.credentials.clone());
+        let proxy = repository.proxy().map(|proxy| proxy.address().to_owned());
+        Self { client, url, shown, credentials, proxy, options, server: Mutex::default() }
     }
 
     /// The refs asked for that the server has.
@@ -193,7 +197,7 @@ impl Session {
             Some(credentials) => credentials.authorize(request),
             None => request,
         };
-        request.send().await.map_err(|error| classify::transport(&self.shown, &error))
+        request.send().await.map_err(|error| classify::transport(&self.shown, self.proxy.as_deref(), &error))
     }
 
     /// Checks status and content type: a login page is not a repository.
@@ -223,7 +227,7 @@ impl Session {
     }
 
     async fn piece(&self, response: &mut Response) -> Result<Option<bytes::Bytes>> {
-        response.chunk().await.map_err(|error| classify::transport(&self.shown, &error))
+        response.chunk().await.map_err(|error| classify::transport(&self.shown, None, &error))
     }
 
     fn protocol(&self, cause: impl Into<String>) -> Error {

@@ -42,7 +42,8 @@ impl Request {
         pkt_line::line(&mut out, "command=fetch");
         pkt_line::line(&mut out, &format!("agent={agent}"));
         pkt_line::delimiter(&mut out);
-        for word in ["thin-pack", "no-progress", "ofs-delta"] {
+        // No thin packs: completing one writes into the pack in a way that a full disk turns into a crash (see `mirror::pack`).
+        for word in ["no-progress", "ofs-delta"] {
             pkt_line::line(&mut out, word);
         }
         self.wants.iter().for_each(|id| pkt_line::line(&mut out, &format!("want {id}")));
@@ -56,7 +57,7 @@ impl Request {
         if !capabilities.has("side-band-64k") {
             return Err(Fault::malformed("it offers no side-band-64k, which every git server since 2006 does"));
         }
-        let optional = ["ofs-delta", "thin-pack", "no-progress"].into_iter().filter(|word| capabilities.has(word));
+        let optional = ["ofs-delta", "no-progress"].into_iter().filter(|word| capabilities.has(word));
         let words: Vec<&str> = std::iter::once("side-band-64k").chain(optional).collect();
         let mut words = words.join(" ");
         if capabilities.has("agent") {

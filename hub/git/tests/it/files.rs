@@ -50,6 +50,8 @@ async fn links_and_submodules_are_reported_not_followed() {
     assert!(matches!(tree.read(&path("dir/nothing/more"), 99), Err(SourceError::NotFound(_))));
     assert!(matches!(tree.read(&path("b"), 4), Err(SourceError::TooLarge { size: 5, .. })));
     assert!(TreePath::parse("../secret").is_err() && TreePath::parse(secret.to_str().unwrap()).is_err());
+    assert_eq!(tree.read_link(&path("passwd")).unwrap(), "../../../etc/passwd");
+    assert!(matches!(tree.read_link(&path("b")), Err(SourceError::WrongKind { .. })));
     // A path made without parsing still stays inside.
     let climbing = TreePath::root().join("..").join("..").join("etc").join("passwd");
     assert!(matches!(tree.read(&climbing, 99), Err(SourceError::NotFound(_))));
@@ -102,4 +104,24 @@ async fn only_what_was_read_matters() {
     std::fs::remove_file(work.path().join("app/a")).unwrap();
     std::os::unix::fs::symlink("one", work.path().join("app/a")).unwrap();
     assert!(!unchanged(&[]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attributes_filters_and_hooks_run_nothing() {
+    let work = WorkTree::new();
+    let mark = work.path().join("ran");
+    let run = format!("touch {}", mark.display());
+    work.commit(&[("app/a.yaml", "k: $Id$\n"), (".gitattributes", "* text eol=crlf ident filter=evil\n")]);
+    for (setting, value) in [("filter.evil.smudge", &run), ("filter.evil.clean", &run), ("core.fsmonitor", &run)] {
+        work.git(&["config", setting, value]);
+    }
+    for hook in ["post-checkout", "reference-transaction", "post-update"] {
+        let file = work.path().join(".git/hooks").join(hook);
+        std::fs::write(&file, format!("#!/bin/sh\n{run}\n")).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let cache = Cache::new();
+    let (tree, _) = tree(&cache, &work).await;
+    assert_eq!(tree.read(&path("app/a.yaml"), 99).unwrap(), b"k: $Id$\n", "the bytes that were committed");
+    assert!(!mark.exists(), "nothing ran");
 }

@@ -44,7 +44,7 @@ async fn refs_of_every_kind_resolve() {
         assert!(!got.rewritten, "{text}");
     }
     let error = cache.git.resolve(&repository, "of-a-tree").await.unwrap_err();
-    assert!(matches!(error, Error::InvalidRevision { .. }), "{error}");
+    assert!(matches!(error, Error::NotACommit { .. }), "{error}");
     let error = cache.git.resolve(&repository, "mian").await.unwrap_err();
     assert!(error.to_string().contains("did you mean main"), "{error}");
     let names = cache.git.references(&repository).await.unwrap();

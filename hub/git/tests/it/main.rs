@@ -1,10 +1,14 @@
 //! The git engine against the real `git`: repositories on disk, and `git http-backend` behind TLS.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+mod certificates;
 mod files;
+mod full_disk;
 mod https;
 mod limits;
 mod local;
+mod lying;
+mod proxy;
 mod server;
 mod work_tree;
 

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -22,7 +23,11 @@ pub(crate) struct Server {
 
 struct State {
     projects: PathBuf,
-    tls: Arc<rustls::ServerConfig>,
+    tls: Mutex<Arc<rustls::ServerConfig>>,
+    connections: AtomicUsize,
+    /// Changes with the certificate: connections of before are closed.
+    epoch: AtomicUsize,
+    bearer: Mutex<Option<String>>,
     log: Mutex<Vec<Request>>,
     mode: Mutex<Mode>,
 }
@@ -36,6 +41,14 @@ pub(crate) struct Mode {
     pub(crate) truncate_pack: Option<usize>,
     /// Redirect `info/refs` to this prefix instead of the server's own.
     pub(crate) redirect: Option<String>,
+    /// Redirect POSTs to this prefix.
+    pub(crate) redirect_post: Option<String>,
+    /// Say nothing to anybody for so long.
+    pub(crate) hang: Option<Duration>,
+    /// Answer a fetch with this pack instead.
+    pub(crate) pack: Option<Vec<u8>>,
+    /// Answer `ls-refs` with this instead.
+    pub(crate) refs: Option<Vec<u8>>,
     /// One byte per this time, for answers to POST.
     pub(crate) drip: Option<Duration>,
     /// One byte per this time, for packs.
@@ -73,11 +86,27 @@ impl Request {
 impl Server {
     /// Serves the repositories below a directory.
     pub(crate) fn start(projects: PathBuf) -> Self {
+        Self::with(projects, certificates(None))
+    }
+
+    /// As [`start`](Self::start), for those only who show a certificate of the authority that is returned.
+    pub(crate) fn demanding(projects: PathBuf) -> (Self, Certificates) {
+        let clients = Certificates::new();
+        (Self::with(projects, certificates(Some(&clients))), clients)
+    }
+
+    fn with(projects: PathBuf, (ca_pem, tls): (String, rustls::ServerConfig)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (ca_pem, tls) = certificates();
-        let (log, mode) = (Mutex::default(), Mutex::default());
-        let state = Arc::new(State { projects, tls: Arc::new(tls), log, mode });
+        let state = Arc::new(State {
+            projects,
+            tls: Mutex::new(Arc::new(tls)),
+            connections: AtomicUsize::new(0),
+            epoch: AtomicUsize::new(0),
+            bearer: Mutex::default(),
+            log: Mutex::default(),
+            mode: Mutex::default(),
+        });
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -98,6 +127,22 @@ impl Server {
         *self.state.mode.lock() = mode;
     }
 
+    /// Takes this bearer token too.
+    pub(crate) fn set_bearer(&self, token: &str) {
+        *self.state.bearer.lock() = Some(format!("Bearer {token}"));
+    }
+
+    /// TCP connections so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// Is somebody else from now on.
+    pub(crate) fn change_certificate(&self) {
+        *self.state.tls.lock() = Arc::new(certificates(None).1);
+        self.state.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// What was asked since the last call.
     pub(crate) fn take_log(&self) -> Vec<Request> {
         std::mem::take(&mut self.state.log.lock())
@@ -108,11 +153,19 @@ impl State {
     fn connection(&self, socket: TcpStream) -> std::io::Result<()> {
         socket.set_nodelay(true)?;
         let peer = socket.peer_addr()?;
-        let session = rustls::ServerConnection::new(Arc::clone(&self.tls)).unwrap();
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        let session = rustls::ServerConnection::new(Arc::clone(&self.tls.lock())).unwrap();
         let mut stream = BufReader::new(rustls::StreamOwned::new(session, socket));
         while let Some(request) = read_request(&mut stream, peer)? {
+            if self.epoch.load(Ordering::SeqCst) != epoch {
+                return Ok(());
+            }
             self.log.lock().push(request.clone());
             let mode = self.mode.lock().clone();
+            if let Some(time) = mode.hang {
+                std::thread::sleep(time);
+            }
             let (status, headers, body) = self.answer(&request, &mode);
             let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
             headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
@@ -140,7 +193,8 @@ impl State {
             return (status.clone(), one("Content-Type", kind), body.clone().into_bytes());
         }
         // `me:hunter2`
-        if request.header("authorization") != Some("Basic bWU6aHVudGVyMg==") {
+        let shown = request.header("authorization");
+        if shown != Some("Basic bWU6aHVudGVyMg==") && (shown.is_none() || shown != self.bearer.lock().as_deref()) {
             return ("401 Unauthorized".into(), one("WWW-Authenticate", "Basic realm=\"x\""), b"no".to_vec());
         }
         if let Some(prefix) = &mode.redirect
@@ -148,6 +202,16 @@ impl State {
             && !request.target.starts_with("/moved")
         {
             return ("301 Moved".into(), one("Location", &format!("{prefix}{}", request.target)), Vec::new());
+        }
+        if let Some(prefix) = mode.redirect_post.as_ref().filter(|_| request.method == "POST") {
+            return ("307 Moved".into(), one("Location", &format!("{prefix}{}", request.target)), Vec::new());
+        }
+        let result = one("Content-Type", "application/x-git-upload-pack-result");
+        if let Some(refs) = mode.refs.as_ref().filter(|_| request.text().contains("command=ls-refs")) {
+            return ("200 OK".into(), result, refs.clone());
+        }
+        if let Some(pack) = mode.pack.as_ref().filter(|_| request.is_fetch()) {
+            return ("200 OK".into(), result, side_band(pack));
         }
         let (status, headers, mut body) = self.backend(request, mode);
         if request.is_fetch()
@@ -217,17 +281,57 @@ fn read_request(stream: &mut impl BufRead, peer: SocketAddr) -> std::io::Result<
     Ok(Some(request))
 }
 
-/// An authority of our own, and a certificate for localhost from it.
-fn certificates() -> (String, rustls::ServerConfig) {
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-    let issuer = rcgen::Issuer::new(ca, ca_key);
+/// A pack as the answer to a fetch in protocol version 2.
+fn side_band(pack: &[u8]) -> Vec<u8> {
+    let mut out = b"000dpackfile\n".to_vec();
+    for piece in pack.chunks(60_000) {
+        out.extend_from_slice(format!("{:04x}\x01", piece.len() + 5).as_bytes());
+        out.extend_from_slice(piece);
+    }
+    out.extend_from_slice(b"0000");
+    out
+}
+
+/// An authority for clients.
+pub(crate) struct Certificates {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    der: rustls::pki_types::CertificateDer<'static>,
+    pem: String,
+}
+
+impl Certificates {
+    pub(crate) fn new() -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = ca.self_signed(&key).unwrap();
+        Self { der: certificate.der().clone(), pem: certificate.pem(), issuer: rcgen::Issuer::new(ca, key) }
+    }
+
+    /// A certificate and its key, PEM.
+    pub(crate) fn issue(&self) -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["windlass".to_owned()]).unwrap();
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+}
+
+/// An authority of our own, and a certificate for localhost from it; `clients` is who may connect.
+fn certificates(clients: Option<&Certificates>) -> (String, rustls::ServerConfig) {
+    let servers = Certificates::new();
     let key = rcgen::KeyPair::generate().unwrap();
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let certificate = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &servers.issuer).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let tls = rustls::ServerConfig::builder().with_no_client_auth();
-    (ca_pem, tls.with_single_cert(vec![certificate.der().clone()], key).unwrap())
+    let tls = rustls::ServerConfig::builder();
+    let tls = match clients {
+        None => tls.with_no_client_auth(),
+        Some(clients) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(clients.der.clone()).unwrap();
+            tls.with_client_cert_verifier(rustls::server::WebPkiClientVerifier::builder(roots.into()).build().unwrap())
+        }
+    };
+    (servers.pem, tls.with_single_cert(vec![certificate.der().clone()], key).unwrap())
 }
