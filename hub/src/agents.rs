@@ -7,6 +7,7 @@
 //! | `session` | one task per agent: drives [`windlass_domain::exchange::hub::step`] over the store |
 //! | `statuses`, `ahead` | which statuses are stored when; which contents are sent before they are asked for |
 //! | `fetch`, `certificates`, `join` | contents; renewed and first certificates |
+//! | `failures` | who tried to join in vain too often |
 //! | `registry` | how the rest of the hub wakes or ends a session |
 //! | `follow` | wakes sessions for what other hubs committed |
 //!
@@ -14,6 +15,7 @@
 
 mod ahead;
 mod certificates;
+mod failures;
 mod fetch;
 mod follow;
 mod join;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `route` | the table of every route with the permission it needs |
 //! | `guard` | the one door: id, authentication, authorisation by the table, time limit, request log |
-//! | `applications`, `clusters`, `repositories`, `operations`, `watch`, `health` | one handler an action |
+//! | `applications`, `clusters`, `repositories`, `projects`, `operations`, `watch`, `health` | one handler an action |
 //! | `view` | what is answered: types apart from the domain's and the store's |
 //! | `error` | what callers are told when it does not work |
 //!
@@ -15,12 +15,14 @@ mod caller;
 mod clusters;
 mod error;
 mod explain;
+mod freezes;
 mod guard;
 mod health;
 mod input;
 mod listing;
 mod openapi;
 mod operations;
+mod projects;
 mod repositories;
 mod request_log;
 mod route;

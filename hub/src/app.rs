@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use windlass_git::GitCache;
 use windlass_runtime::admin::{Admin, Readiness};
+use windlass_runtime::listener::Limits;
 use windlass_runtime::clock::Clock;
 use windlass_runtime::shutdown::Shutdown;
 use windlass_store::{SealKey, SqlStore, Store, StoreUrl};
@@ -91,13 +92,18 @@ async fn start(
     let (store, authority) = (Arc::clone(&base.store), Arc::clone(&base.authority));
     let sessions = agents::Agents::new(store, authority, registry.clone(), base.clock.clone(), stop.clone());
 
+    let limits = Limits { per_address: config.handshakes_per_address, ..Limits::default() };
     let parts = Parts {
         compiling: shutdown.spawn(service.run(stop.clone())),
-        answering: shutdown.spawn(serve::serve(api, api_tls, routes, stop.clone())),
-        serving: shutdown.spawn(agents::serve(agents, agents_tls, sessions, stop.clone())),
+        answering: shutdown.spawn(serve::serve(api, api_tls, limits, routes, base.clock.clone(), stop.clone())),
+        serving: shutdown.spawn(agents::serve(agents, agents_tls, limits, sessions, stop.clone())),
     };
     admin.readiness.set("listeners", true);
-    shutdown.spawn(agents::follow(Arc::clone(&base.store), registry.clone(), base.clock.clone(), stop.clone()));
+    // A hub alone tells its sessions itself; an answer of its store that was lost is found at the next comparison.
+    if base.store.is_shared() {
+        shutdown.spawn(agents::follow(Arc::clone(&base.store), registry.clone(), base.clock.clone(), stop.clone()));
+    }
+    shutdown.spawn(housekeeping::beat(Arc::clone(&base.store), base.clock.clone(), stop.clone()));
     shutdown.spawn(housekeeping::run(Arc::clone(&base.store), base.clock.clone(), stop.clone()));
     shutdown.spawn(health::watch(Arc::clone(&base.store), registry, admin.clone(), stop));
     Ok(parts)

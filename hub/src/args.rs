@@ -45,6 +45,9 @@ pub struct Args {
     /// Time between two looks at a repository, as `10s`, `2m` or `500ms`.
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub poll_interval: Duration,
+    /// TLS handshakes of one address at a time, on each listener; its others wait. Raise it where very many agents share one address (NAT, a proxy).
+    #[arg(long, default_value_t = 64, value_name = "NUMBER")]
+    pub handshakes_per_address: usize,
     /// Accept repositories on the hub's own disk: whoever may create applications can then read what the hub can.
     #[arg(long)]
     pub allow_local_repositories: bool,
@@ -82,6 +85,8 @@ pub struct Config {
     pub names: Vec<String>,
     /// Time between two looks at a repository.
     pub poll_interval: Duration,
+    /// TLS handshakes of one address at a time, on each listener.
+    pub handshakes_per_address: usize,
     /// Whether repositories on the hub's own disk are accepted.
     pub allow_local_repositories: bool,
 }
@@ -110,6 +115,9 @@ impl TryFrom<Args> for Config {
         if args.poll_interval < Duration::from_millis(100) {
             problems.push("--poll-interval must be at least 100ms".into());
         }
+        if args.handshakes_per_address == 0 {
+            problems.push("--handshakes-per-address must be at least 1".into());
+        }
         let listens = [
             ("--api-listen", args.api_listen),
             ("--agents-listen", args.agents_listen),
@@ -132,6 +140,7 @@ impl TryFrom<Args> for Config {
             advertise_agents: args.advertise_agents,
             names: args.names,
             poll_interval: args.poll_interval,
+            handshakes_per_address: args.handshakes_per_address,
             allow_local_repositories: args.allow_local_repositories,
         })
     }

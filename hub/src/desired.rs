@@ -4,23 +4,29 @@
 //! of its own, one task per application. Everything else holds a [`Handle`]. A failure at any step becomes a condition on the application; what was
 //! committed last stays as it is.
 
+mod access;
+mod at;
 mod commit;
 mod compile;
 mod conditions;
 mod follow;
+mod gate;
 mod inbox;
+pub(crate) mod pause;
 mod schedule;
 pub mod service;
 mod source;
 mod targets;
+mod waits;
 
 use std::sync::Arc;
 
 use windlass_domain::name::ApplicationName;
 use windlass_domain::status::Condition;
 
+pub use access::Access;
+pub use at::RenderedAt;
 pub use service::{Handle, Service, Settings};
-pub use source::{decode_credentials, encode_credentials};
 
 /// What a refresh led to. It is committed.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +48,9 @@ pub enum Error {
     /// It is on its way out.
     #[error("application {0} is being deleted")]
     Deleting(ApplicationName),
+    /// The commit that was asked for cannot be rendered.
+    #[error("{0}")]
+    Source(String),
     /// The store did not take the answer; the hub tries again by itself.
     #[error("the store failed: {0}")]
     Store(Arc<windlass_store::Error>),

@@ -10,7 +10,7 @@ mod verifier;
 
 pub use authority::Authority;
 pub use csr::{CertificateRequest, InvalidRequest};
-pub use verifier::{InvalidPeer, PeerCertificate};
+pub use verifier::{GRACE, InvalidPeer, PeerCertificate};
 
 /// Why the authority cannot do its work.
 #[derive(Debug, thiserror::Error)]

@@ -11,15 +11,16 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use windlass_domain::application::{ApplicationManifest, Origin};
+use windlass_domain::application::{ApplicationManifest, ApplicationSpec, Origin};
 use windlass_domain::name::ApplicationName;
+use windlass_domain::project::ProjectManifest;
 use windlass_domain::status::ConditionKind;
 use windlass_domain::time::from_millis;
 use windlass_git::GitCache;
 use windlass_hub::agents::Registry;
 use windlass_hub::desired::{Error, Handle, Refreshed, Service, Settings};
 use windlass_runtime::clock::Clock;
-use windlass_store::{Labels, NewCluster, SealKey, SqlStore, Store, StoreUrl};
+use windlass_store::{Expected, Labels, NewCluster, SealKey, SqlStore, Store, StoreUrl};
 
 struct Bed {
     store: Arc<dyn Store>,
@@ -274,4 +275,71 @@ async fn what_does_not_exist_cannot_be_refreshed() {
     assert!(matches!(bed.handle.refresh(&name).await, Err(Error::NotFound(_))));
     bed.stop.cancel();
     assert!(matches!(bed.handle.refresh(&name).await, Err(Error::Stopped | Error::NotFound(_))));
+}
+
+async fn project(bed: &Bed, spec: serde_json::Value) {
+    let manifest = ProjectManifest::parse(&json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "default"}, "spec": spec,
+    }));
+    let manifest = manifest.expect("a project");
+    bed.store.put_project(&manifest, Expected::Anything, bed.clock.now()).await.expect("stored");
+}
+
+/// What another hub wrote is found in the feed; what this one wrote, it is told of.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_is_followed_at_once_and_takes_nothing_away() {
+    let bed = Bed::new().await;
+    let cluster = bed.cluster("eu-1", "prod").await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    let web = bed.application("web", json!({"name": "eu-1", "namespace": "shop"})).await;
+    bed.refresh(&web).await;
+    let row = async || {
+        let uid = bed.store.application(&web).await.expect("read").expect("there").uid;
+        bed.store.targets(uid).await.expect("read").remove(0).spec.expect("a row")
+    };
+    let open = row().await;
+    let condition = async |text: &str| {
+        let view = bed.store.application_view(&web).await.expect("read").expect("there");
+        view.source.conditions.iter().any(|condition| condition.message.contains(text))
+    };
+
+    project(&bed, json!({"sourceRepos": ["*"], "destinations": [{"name": "eu-1", "namespace": "shop"}]})).await;
+    bed.settles(|| async { row().await.settings != open.settings }).await;
+    assert_eq!(row().await.bundle, open.bundle, "a fence of its own, and nothing else");
+
+    project(&bed, json!({"sourceRepos": ["https://elsewhere.example/*"], "destinations": [{"name": "eu-1", "namespace": "shop"}]})).await;
+    bed.settles(|| async { condition("spec.source.repoURL: project \"default\" does not permit").await }).await;
+    bed.commit("app/a.yaml", &config_map("a", "2"));
+    let refused = bed.refresh(&web).await;
+    assert_eq!(refused.conditions[0].kind, ConditionKind::InvalidSpecError);
+    assert_eq!((row().await.bundle, bed.rows(cluster).await), (open.bundle, 1), "the last good state stays");
+
+    project(&bed, json!({"sourceRepos": ["*"], "destinations": [{"name": "eu-2", "namespace": "*"}]})).await;
+    bed.settles(|| async { condition("does not permit namespace \"shop\" of cluster \"eu-1\"").await }).await;
+    assert_eq!((row().await.bundle, bed.rows(cluster).await), (open.bundle, 1), "the last good state stays");
+
+    project(&bed, ProjectManifest::permissive_default().to_value()["spec"].clone()).await;
+    bed.settles(|| async { row().await.bundle != open.bundle }).await;
+    assert_eq!(row().await.settings, open.settings, "a project that refuses nothing adds nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_does_not_exist_is_a_condition_until_it_does() {
+    let bed = Bed::new().await;
+    let cluster = bed.cluster("eu-1", "prod").await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    let name = bed.application("web", json!({"name": "eu-1", "namespace": "shop"})).await;
+    let stored = bed.store.application(&name).await.expect("read").expect("there");
+    let spec = ApplicationSpec { project: "shop".into(), ..stored.spec };
+    let manifest = ApplicationManifest { name: name.clone(), metadata: stored.metadata, spec };
+    bed.store.put_application(&manifest, Origin::Api, None, bed.clock.now()).await.expect("stored");
+    let refused = bed.refresh(&name).await;
+    let message = &refused.conditions[0].message;
+    assert!(message.contains("\"shop\" does not exist; create it with `windlass proj create shop`"), "{message}");
+    assert_eq!(bed.rows(cluster).await, 0);
+    let ProjectManifest { metadata, spec, .. } = ProjectManifest::permissive_default();
+    let shop = ProjectManifest { name: "shop".into(), metadata, spec };
+    bed.store.put_project(&shop, Expected::Nothing, bed.clock.now()).await.expect("stored");
+    bed.handle.project_changed("shop");
+    bed.settles(|| async { bed.rows(cluster).await == 1 }).await;
 }

@@ -1,6 +1,6 @@
 //! An agent's way through the hub: join, connect, take desired state, report; over real TLS, the real store and a real repository.
 // A test that cannot be set up fails where it stands.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::print_stderr)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +41,12 @@ use windlass_store::{
     StoreUrl,
 };
 
+#[path = "../store/tests/contract/postgres.rs"]
+mod postgres;
+#[allow(dead_code, reason = "the store's own tests use more of its faults")]
+#[path = "../store/tests/outage/proxy.rs"]
+mod proxy;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 struct Bed {
@@ -63,10 +69,16 @@ struct Agent {
 
 impl Bed {
     async fn new() -> Self {
-        tls::install_crypto_provider();
         let folder = tempfile::tempdir().expect("a folder");
         let url = StoreUrl::sqlite(folder.path().join("store.db"));
-        let store = SqlStore::open(&url, SealKey::from_bytes([7; 32]).expect("a key")).await.expect("a store");
+        Self::on(url, folder).await
+    }
+
+    async fn on(url: StoreUrl, folder: TempDir) -> Self {
+        tls::install_crypto_provider();
+        let limits = windlass_store::Limits { answer: Duration::from_secs(2), ..Default::default() };
+        let seal = SealKey::from_bytes([7; 32]).expect("a key");
+        let store = SqlStore::open_with(&url, seal, limits).await.expect("a store");
         let store: Arc<dyn Store> = Arc::new(store);
         let clock = Clock::system();
         let authority = Authority::load(store.as_ref(), clock.clone()).await.expect("an authority");
@@ -77,7 +89,13 @@ impl Bed {
         let tls = authority.server_config_agents(&["hub.test".to_owned()]).expect("TLS");
         let service =
             Agents::new(Arc::clone(&store), Arc::clone(&authority), registry.clone(), clock.clone(), stop.clone());
-        tokio::spawn(agents::serve(listener, tls, service, stop.clone()));
+        tokio::spawn(agents::serve(
+            listener,
+            tls,
+            windlass_runtime::listener::Limits::default(),
+            service,
+            stop.clone(),
+        ));
         Self { store, authority, registry, clock, agents: address, stop, _folder: folder }
     }
 
@@ -174,6 +192,8 @@ impl Bed {
             operation: None,
             approval: None,
             adoption: None,
+            paused: None,
+            deletion_confirmed: false,
         };
         let commit = DesiredCommit {
             application: application.uid,
@@ -295,6 +315,11 @@ fn report(application: Uuid, sync: SyncStatus) -> StatusDelta {
     TargetReport { application, summary, resources: Default::default() }.delta_from(None)
 }
 
+fn of_bundle(mut report: StatusDelta, bundle: Digest) -> StatusDelta {
+    report.summary.bundle = Some(bundle);
+    report
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_takes_desired_state_and_reports() {
     let bed = Bed::new().await;
@@ -315,7 +340,7 @@ async fn an_agent_takes_desired_state_and_reports() {
 
     agent.say(AgentMessage::Ack { generation: delta.to.generation }).await;
     agent.say(AgentMessage::Held { application, bundle }).await;
-    agent.say(AgentMessage::Status(Box::new(report(application, SyncStatus::Synced)))).await;
+    agent.say(AgentMessage::Status(Box::new(of_bundle(report(application, SyncStatus::Synced), bundle)))).await;
     let name = ApplicationName::new("", "web").expect("a name");
     bed.until(|| async {
         let view = bed.store.application_view(&name).await.expect("a view").expect("there");
@@ -434,8 +459,16 @@ async fn a_certificate_is_renewed_for_a_new_key_and_ends_after_seven_days() {
     let old = bed.joined(cluster).await;
     let key = rcgen::KeyPair::generate().expect("a key");
     let mut client = bed.dial(old).await;
-    let renewed = client.renew(RenewRequest { csr_der: csr(&key) }).await.expect("renewed").into_inner();
-    let again = client.renew(RenewRequest { csr_der: csr(&key) }).await.expect("renewed").into_inner();
+    let renewed = client
+        .renew(RenewRequest { csr_der: csr(&key), ..RenewRequest::default() })
+        .await
+        .expect("renewed")
+        .into_inner();
+    let again = client
+        .renew(RenewRequest { csr_der: csr(&key), ..RenewRequest::default() })
+        .await
+        .expect("renewed")
+        .into_inner();
     assert_eq!(renewed.certificate_der, again.certificate_der);
     let left = from_millis(renewed.not_after_ms).duration_since(bed.clock.now()).as_secs();
     assert!((6 * 86_400..=7 * 86_400).contains(&left), "{left}");
@@ -469,4 +502,65 @@ async fn the_authority_is_made_once() {
     let again = Authority::load(bed.store.as_ref(), bed.clock.clone()).await.expect("an authority");
     assert_eq!(again.ca_der(), bed.authority.ca_der());
     assert!(again.pin().names(bed.authority.ca_der()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_stay_while_the_database_is_away() {
+    let Some(server) = tokio::task::spawn_blocking(postgres::server).await.expect("a server") else { return };
+    let direct = server.url("public");
+    let proxy = proxy::Proxy::start(&direct);
+    let url = StoreUrl::parse(&proxy.url(&direct)).expect("a URL");
+    let bed = Bed::on(url, tempfile::tempdir().expect("a folder")).await;
+    let cluster = bed.cluster("eu-1").await;
+    let (application, bundle) = bed.desire(cluster, "1").await;
+    let mut agent = bed.connect(bed.joined(cluster).await).await;
+    agent.hello(None).await;
+    let first = agent.delta().await;
+    for fault in [proxy::Fault::Cut, proxy::Fault::Silence] {
+        proxy.set(fault);
+        let failed = bed.store.application_names(None).await.expect_err("the database is away");
+        assert!(failed.is_retryable(), "{failed}");
+        agent.say(AgentMessage::Ack { generation: first.to.generation }).await;
+        assert_eq!(bed.registry.connected(), 1);
+        proxy.set(proxy::Fault::None);
+    }
+    // What was said meanwhile is stored, and the same stream goes on.
+    agent.say(AgentMessage::Status(Box::new(of_bundle(report(application, SyncStatus::Synced), bundle)))).await;
+    let name = ApplicationName::new("argocd", "web").expect("a name");
+    loop {
+        let view = bed.store.application_view(&name).await;
+        let acked = bed.store.cluster_view("eu-1").await.ok().flatten().map(|view| view.acked);
+        let health = view.ok().flatten().map(|view| view.health);
+        if health == Some(HealthStatus::Healthy) && acked == Some(first.to.generation) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    bed.desire(cluster, "2").await;
+    assert_eq!(agent.delta().await.to.generation, first.to.generation + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_over_the_limit_is_named_and_costs_no_session() {
+    let bed = Bed::new().await;
+    let cluster = bed.cluster("eu-1").await;
+    let (application, bundle) = bed.desire(cluster, "1").await;
+    let mut agent = bed.connect(bed.joined(cluster).await).await;
+    agent.hello(None).await;
+    agent.delta().await;
+    let mut monstrous = report(application, SyncStatus::Synced);
+    monstrous.summary.health_message = "x".repeat(17 << 20);
+    agent.say(AgentMessage::Status(Box::new(monstrous))).await;
+    let problem = async || bed.store.cluster_view("eu-1").await.expect("read").expect("there").problem;
+    bed.until(async || problem().await.is_some()).await;
+    assert!(problem().await.is_some_and(|problem| problem.contains("limit of 16777216 bytes")));
+    agent.say(AgentMessage::Status(Box::new(of_bundle(report(application, SyncStatus::Synced), bundle)))).await;
+    let name = ApplicationName::new("argocd", "web").expect("a name");
+    bed.until(async || {
+        let view = bed.store.application_view(&name).await.expect("a view").expect("there");
+        view.health == HealthStatus::Healthy
+    })
+    .await;
+    bed.desire(cluster, "2").await;
+    assert_eq!(agent.delta().await.to.generation, 2, "the same session goes on");
 }

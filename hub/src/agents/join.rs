@@ -12,6 +12,7 @@ use windlass_runtime::clock::Clock;
 use windlass_store::{Spend, Store};
 
 use super::certificates;
+use super::failures::Failures;
 use crate::args::Advertised;
 use crate::pki::{Authority, CertificateRequest};
 
@@ -26,6 +27,7 @@ struct Join {
     authority: Arc<Authority>,
     clock: Clock,
     advertised: Advertised,
+    failures: Failures,
 }
 
 /// The `Join` service as routes, to be merged into the API's.
@@ -35,7 +37,8 @@ pub fn join_routes(
     clock: Clock,
     advertised: Advertised,
 ) -> axum::Router {
-    let join = join_server::JoinServer::new(Join { store, authority, clock, advertised });
+    let join =
+        join_server::JoinServer::new(Join { store, authority, clock, advertised, failures: Failures::default() });
     let service = join.max_decoding_message_size(MAX_REQUEST_BYTES);
     // Not `Routes::into_axum_router`: its fallback would answer in gRPC for the API's unknown paths.
     axum::Router::new().route_service("/windlass.agent.v1.Join/{method}", service)
@@ -46,10 +49,17 @@ impl join_server::Join for Join {
     async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinReply>, Status> {
         let peer =
             request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.to_string()).unwrap_or_default();
+        let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        if !self.failures.may_try(address, self.clock.now()) {
+            return Err(Status::resource_exhausted(
+                "too many joins from this address were refused; try again in a minute",
+            ));
+        }
         let request = request.into_inner();
         let csr = CertificateRequest::parse(&request.csr_der)
             .map_err(|invalid| Status::invalid_argument(invalid.to_string()))?;
         let Ok(token) = JoinToken::parse(&request.token) else {
+            self.failures.count(address, self.clock.now());
             tracing::warn!(peer, "a join was refused: not a join token");
             return Err(Status::unauthenticated(REFUSED));
         };
@@ -58,6 +68,7 @@ impl join_server::Join for Join {
         let cluster = match spend.map_err(certificates::unavailable)? {
             Spend::Granted { cluster } => cluster,
             Spend::Refused(reason) => {
+                self.failures.count(address, now);
                 tracing::warn!(peer, token = %token.id, ?reason, "a join was refused");
                 return Err(Status::unauthenticated(REFUSED));
             }

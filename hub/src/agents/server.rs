@@ -46,11 +46,12 @@ struct Connection {
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
+    limits: Limits,
     agents: Agents,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let trust_domain = agents.trust_domain().to_owned();
-    let incoming = accept_tls(listener, tls, Limits::default(), stop.clone());
+    let incoming = accept_tls(listener, tls, limits, stop.clone());
     let incoming = incoming.filter_map(move |accepted| std::future::ready(connection(accepted, &trust_domain)));
     let service = AgentServer::new(agents).max_decoding_message_size(MAX_GRPC_MESSAGE_BYTES);
     Server::builder()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status, Streaming};
 use windlass_proto::v1::{self, agent_server};
 use windlass_runtime::clock::Clock;
@@ -20,6 +21,9 @@ use crate::pki::Authority;
 const FETCHES: usize = 32;
 /// Frames on their way to one agent; they are at most 16 KiB.
 const OUTBOUND: usize = 32;
+
+/// Says the hub's time, in milliseconds since 1970.
+const TIME: &str = "windlass-time";
 
 /// The `Agent` service. Cheap to clone.
 #[derive(Clone)]
@@ -52,11 +56,23 @@ impl Agents {
 
     /// The caller, whose certificate is known, its cluster's, not revoked and not over.
     async fn caller<T>(&self, request: &Request<T>) -> Result<Peer, Status> {
-        let peer = request.extensions().get::<Peer>().cloned();
-        let peer = peer.ok_or_else(|| Status::unauthenticated("the connection has no certificate"))?;
+        let peer = peer_of(request)?;
         certificates::check(self.store.as_ref(), &peer.certificate, self.clock.now()).await?;
         Ok(peer)
     }
+
+    /// An answer with the hub's time beside it: agents say in their log when their clock is far off.
+    fn at_this_time<T>(&self, answer: T) -> Response<T> {
+        let mut response = Response::new(answer);
+        let millis = windlass_domain::time::to_millis(self.clock.now());
+        response.metadata_mut().insert(TIME, MetadataValue::from(millis));
+        response
+    }
+}
+
+fn peer_of<T>(request: &Request<T>) -> Result<Peer, Status> {
+    let peer = request.extensions().get::<Peer>().cloned();
+    peer.ok_or_else(|| Status::unauthenticated("the connection has no certificate"))
 }
 
 #[tonic::async_trait]
@@ -69,7 +85,7 @@ impl agent_server::Agent for Agents {
         let (outbound, frames) = mpsc::channel(OUTBOUND);
         let session = Session::new(self.clone(), peer, outbound);
         tokio::spawn(session::run(session, request.into_inner(), self.stop.clone()));
-        Ok(Response::new(ReceiverStream::new(frames)))
+        Ok(self.at_this_time(ReceiverStream::new(frames)))
     }
 
     async fn fetch(&self, request: Request<v1::FetchRequest>) -> Result<Response<Self::FetchStream>, Status> {
@@ -87,9 +103,10 @@ impl agent_server::Agent for Agents {
     }
 
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::RenewReply>, Status> {
-        let peer = self.caller(&request).await?;
-        let certificate = certificates::renew(self, &peer, &request.into_inner().csr_der).await?;
-        Ok(Response::new(v1::RenewReply {
+        // A certificate that has ended may be renewed: who may is checked there.
+        let peer = peer_of(&request)?;
+        let certificate = certificates::renew(self, &peer, &request.into_inner()).await?;
+        Ok(self.at_this_time(v1::RenewReply {
             not_after_ms: windlass_domain::time::to_millis(certificate.not_after),
             certificate_der: vec![certificate.der],
             ca_der: vec![self.authority.ca_der().to_vec()],

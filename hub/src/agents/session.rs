@@ -13,6 +13,7 @@ use windlass_domain::exchange::hub::{Action, Event, State, step};
 use windlass_domain::exchange::{AgentMessage, Compare, Hello, HubMessage};
 use windlass_domain::status::StatusDelta;
 use windlass_domain::time::Timestamp;
+use windlass_proto::frame::FrameError;
 use windlass_proto::{Decoder, Encoder, v1};
 use windlass_runtime::backoff::Backoff;
 use windlass_store::Comparison;
@@ -178,9 +179,11 @@ impl Session {
                     return Err(Over::Silently);
                 }
             };
-            let message = self.decoder.push(frame).map_err(|error| Over::refused(error.to_string(), 60_000))?;
-            if let Some(message) = message {
-                self.happen(Event::Received(message)).await?;
+            match self.decoder.push(frame) {
+                Ok(Some(message)) => self.happen(Event::Received(message)).await?,
+                Ok(None) => {}
+                Err(error @ FrameError::TooManyBytes { .. }) => self.cannot_take(&error).await?,
+                Err(error) => return Err(Over::refused(error.to_string(), 60_000)),
             }
             next = inbound.message().now_or_never();
         }
@@ -188,6 +191,16 @@ impl Session {
             self.store_due().await?;
         }
         Ok(())
+    }
+
+    /// One message is left out, and said with the cluster; everything else of the session goes on.
+    async fn cannot_take(&mut self, error: &FrameError) -> Result<(), Over> {
+        let session = self.session()?;
+        let problem = format!(
+            "the agent sent what the hub does not take: {error}. What it reported there is not shown; make the application that grew last smaller, or upgrade the agent"
+        );
+        tracing::warn!(%error, "a message of the agent was left out");
+        self.stored(|agents| agents.store.session_problem(session, &problem)).await
     }
 
     async fn happen(&mut self, event: Event) -> Result<(), Over> {
@@ -293,6 +306,7 @@ impl Session {
             return Ok(());
         }
         let (session, now) = (self.session()?, self.agents.clock.now());
+        fail::fail_point!("hub::session::before_report_store");
         let positions = self.stored(|agents| agents.store.apply_status(session, &deltas, now)).await?;
         self.agents.registry.notify(&positions);
         Ok(())

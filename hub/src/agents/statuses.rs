@@ -120,7 +120,14 @@ impl Gist {
 }
 
 /// One delta with the effect of two.
-fn covered(older: StatusDelta, newer: StatusDelta) -> StatusDelta {
+fn covered(older: StatusDelta, mut newer: StatusDelta) -> StatusDelta {
+    // Results are told once: a report that has none leaves those that still wait to be stored.
+    if let (Some(told), Some(operation)) = (&older.summary.operation, &mut newer.summary.operation)
+        && told.id == operation.id
+        && operation.results.is_empty()
+    {
+        operation.results.clone_from(&told.results);
+    }
     if newer.full {
         return newer;
     }
@@ -225,6 +232,28 @@ mod tests {
         assert_eq!(stored.len(), 1);
         assert_eq!((&stored[0].changed, &stored[0].removed), (&vec![resource("a", "2")], &vec![gone]));
         assert_eq!(statuses.due(), None);
+    }
+
+    #[test]
+    fn results_that_were_told_once_outlive_a_report_that_does_not_repeat_them() {
+        let result = windlass_domain::status::ResourceResult {
+            key: resource("a", "").key,
+            status: windlass_domain::status::ResultCode::Pruned,
+            message: "pruned".into(),
+            hook: None,
+        };
+        let mut told = operation(1);
+        told.as_mut().expect("an operation").results.push(result.clone());
+        let with = |operation| {
+            let mut delta = delta(SyncStatus::Synced, vec![]);
+            delta.summary.operation = operation;
+            delta
+        };
+        let mut statuses = Statuses::default();
+        statuses.push(with(told), from_millis(1000));
+        statuses.push(with(operation(1)), from_millis(1001));
+        let stored = statuses.take_due(from_millis(2000));
+        assert_eq!(stored[0].summary.operation.as_ref().map(|operation| &operation.results), Some(&vec![result]));
     }
 
     #[test]

@@ -4,11 +4,16 @@ pub(crate) mod adopt;
 pub(crate) mod approve;
 pub(crate) mod delete;
 pub(crate) mod get;
+pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod put;
 pub(crate) mod refresh;
+pub(crate) mod removal;
 pub(crate) mod resources;
+pub(crate) mod resume;
+pub(crate) mod rollback;
 pub(crate) mod sync;
+pub(crate) mod targets;
 
 use serde::Deserialize;
 use utoipa::ToSchema;

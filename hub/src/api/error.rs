@@ -143,6 +143,7 @@ impl From<crate::desired::Error> for ApiError {
         match error {
             E::NotFound(name) => Self::not_found("application", &name.to_string()),
             E::Deleting(_) => Self::conflict(format!("{error}; wait until it is gone")),
+            E::Source(why) => Self::invalid("revision", why),
             E::Store(_) | E::Contended(_) | E::Stopped => {
                 tracing::warn!(%error, "a refresh failed");
                 Self::unavailable(match error {

@@ -9,9 +9,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_domain::application::Application;
 use windlass_domain::cluster::Cluster;
+use windlass_domain::dependency::Wait;
 use windlass_domain::explain::{ApplicationFacts, Explanation, TargetFacts, Verdict, why, why_not_on};
 use windlass_domain::health::HealthStatus;
+use windlass_domain::name::ApplicationName;
 use windlass_domain::status::{Freshness, ResourceStatus, SyncStatus};
+use windlass_domain::target::PauseKind;
 use windlass_domain::time::Timestamp;
 use windlass_store::{ListQuery, TargetView};
 
@@ -19,6 +22,7 @@ use super::caller::{Caller, Named};
 use super::error::{ApiError, Result};
 use super::input::Parameters;
 use super::{Shared, route};
+use crate::desired::pause;
 
 /// Objects make a sentence more precise; of larger applications and fleets, a part of them does.
 const PAGES: usize = 10;
@@ -70,15 +74,22 @@ pub(crate) async fn explain(
     let view = store.application_view(&application.name).await?;
     let view = view.ok_or_else(|| ApiError::not_found("application", &application.name.to_string()))?;
     let clusters = store.clusters().await?;
+    let freezes = store.freezes().await?;
     let facts = ApplicationFacts {
         application: &view.application,
         revision: view.source.revision.as_deref(),
         conditions: &view.source.conditions,
+        freezes: &freezes,
+        hold: view.hold.as_ref(),
         clusters: &clusters,
         now: shared.state.clock.now(),
     };
     let joined: HashSet<Uuid> = clusters.iter().filter(|c| c.facts.is_some()).map(|c| c.uid).collect();
     let targets = view.targets.iter().filter(|t| wanted.as_ref().is_none_or(|name| *name == t.cluster_name));
+    let dependencies = match view.targets.iter().any(waits_for_others) {
+        true => pause::states(&**store, &view.application, facts.now).await?,
+        false => vec![],
+    };
     let mut explained = Vec::new();
     let mut looked = 0;
     for target in targets {
@@ -88,7 +99,18 @@ pub(crate) async fn explain(
         } else {
             vec![]
         };
-        let target_facts = facts_of(target, joined.contains(&target.cluster), &objects, facts.now);
+        let waits = match (&target.spec, waits_for_others(target)) {
+            (Some(spec), true) => {
+                visible(
+                    &shared,
+                    &caller,
+                    pause::waits(&view.application, &spec.revision, target.cluster, &dependencies),
+                )
+                .await?
+            }
+            _ => vec![],
+        };
+        let target_facts = facts_of(target, joined.contains(&target.cluster), (&objects, &waits), facts.now);
         explained.push(ExplainedTarget::of(Some(&target.cluster_name), why(&facts, Some(&target_facts))));
     }
     explained.sort_by_key(|target| (target.verdict, target.cluster.clone()));
@@ -99,6 +121,26 @@ pub(crate) async fn explain(
         });
     }
     Ok(Json(Explained { application: view.application.name.to_string(), targets: explained }))
+}
+
+fn waits_for_others(target: &TargetView) -> bool {
+    let paused = target.spec.as_ref().and_then(|spec| spec.paused.as_ref());
+    paused.is_some_and(|paused| paused.kind == PauseKind::DependsOn)
+}
+
+/// How an application stands is said to those who may see it; that something waits for it is known from its dependant's spec.
+async fn visible(shared: &Shared, caller: &Caller, waits: Vec<Wait>) -> Result<Vec<Wait>> {
+    let mut seen = Vec::with_capacity(waits.len());
+    for wait in waits {
+        let named = ApplicationName::parse(&wait.on).ok();
+        let application = match &named {
+            Some(name) => shared.state.store.application(name).await?,
+            None => None,
+        };
+        let may = application.is_some_and(|application| caller.may_application(route::GET, &application));
+        seen.push(if may { wait } else { Wait { why: "it is not ready, or does not exist".to_owned(), ..wait } });
+    }
+    Ok(seen)
 }
 
 /// The cluster, when the caller may know that it exists.
@@ -138,7 +180,7 @@ fn is_fine(object: &ResourceStatus) -> bool {
 fn facts_of<'a>(
     target: &'a TargetView,
     is_joined: bool,
-    objects: &'a [ResourceStatus],
+    (objects, waits): (&'a [ResourceStatus], &'a [Wait]),
     now: Timestamp,
 ) -> TargetFacts<'a> {
     TargetFacts {
@@ -150,6 +192,7 @@ fn facts_of<'a>(
         held: target.held,
         freshness: Freshness::at(target.verified_at, target.connected, now),
         objects,
+        waits,
     }
 }
 

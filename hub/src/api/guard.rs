@@ -190,8 +190,10 @@ async fn authorize(shared: &Shared, call: &mut Call, caller: &Caller, parts: &mu
         Object::Collection => caller.may_some(resource, action),
         Object::Body => caller.may_something_on(resource),
         Object::Anything => caller.may_anything(action),
+        Object::Scope => caller.may_anything(route::SYNC) || caller.may_anything(route::UPDATE),
         Object::Application => return authorize_application(shared, call, caller, parts, action).await,
         Object::Cluster => return authorize_cluster(shared, call, caller, parts, action).await,
+        Object::Project => return authorize_project(shared, call, caller, parts, action).await,
         Object::Operation => return authorize_operation(shared, call, caller, parts, action).await,
     };
     if allowed { Ok(()) } else { Err(ApiError::forbidden(resource, action)) }
@@ -233,6 +235,24 @@ async fn authorize_cluster(
     }
     let view = shared.state.store.cluster_view(&name).await?.ok_or_else(unknown)?;
     parts.extensions.insert(Named(view));
+    Ok(())
+}
+
+async fn authorize_project(
+    shared: &Shared,
+    call: &mut Call,
+    caller: &Caller,
+    parts: &mut Parts,
+    action: &str,
+) -> Result<()> {
+    let name = parameter(parts, "name").await;
+    let unknown = || ApiError::not_found("project", &name);
+    call.permission = format!("{}/{action}/{name}", route::PROJECTS);
+    let project = shared.state.store.project(&name).await?.ok_or_else(unknown)?;
+    if !caller.may(route::PROJECTS, action, &name) {
+        return Err(hidden(caller.may(route::PROJECTS, route::GET, &name), unknown(), route::PROJECTS, action));
+    }
+    parts.extensions.insert(Named(project));
     Ok(())
 }
 

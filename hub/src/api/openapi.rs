@@ -9,7 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Shared, applications, clusters, explain, health, operations, repositories, watch};
+use super::{Shared, applications, clusters, explain, freezes, health, operations, projects, repositories, watch};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,16 +38,26 @@ pub(super) fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(applications::list::list, applications::put::create))
         .routes(routes!(applications::get::get, applications::put::put, applications::delete::delete))
         .routes(routes!(applications::resources::resources))
+        .routes(routes!(applications::targets::targets))
         .routes(routes!(explain::explain))
         .routes(routes!(applications::refresh::refresh))
         .routes(routes!(applications::sync::sync))
         .routes(routes!(applications::sync::terminate))
+        .routes(routes!(applications::rollback::rollback))
+        .routes(routes!(applications::resume::resume))
+        .routes(routes!(applications::history::history))
+        .routes(routes!(applications::history::events))
+        .routes(routes!(applications::removal::confirm_deletion))
+        .routes(routes!(applications::removal::abandon))
+        .routes(routes!(freezes::list, freezes::put, freezes::delete))
         .routes(routes!(applications::approve::approve))
         .routes(routes!(applications::adopt::adopt))
         .routes(routes!(clusters::list::list, clusters::create::create))
         .routes(routes!(clusters::list::get, clusters::change::change, clusters::change::delete))
         .routes(routes!(clusters::create::token))
         .routes(routes!(repositories::list, repositories::put, repositories::delete))
+        .routes(routes!(projects::list, projects::put::create))
+        .routes(routes!(projects::get, projects::put::put, projects::delete))
         .routes(routes!(operations::list))
         .routes(routes!(operations::get))
         .routes(routes!(watch::watch))

@@ -33,8 +33,12 @@ pub(crate) enum Object {
     Application,
     /// The cluster of the path.
     Cluster,
+    /// The project of the path.
+    Project,
     /// The operation of the path: its application.
     Operation,
+    /// The body or query names an application, a project, a cluster or everything: some grant to sync or update; the handler checks the exact one.
+    Scope,
 }
 
 const API: &str = "api";
@@ -42,13 +46,14 @@ pub(crate) const APPLICATIONS: &str = "applications";
 pub(crate) const CLUSTERS: &str = "clusters";
 pub(crate) const REPOSITORIES: &str = "repositories";
 pub(crate) const OPERATIONS: &str = "operations";
+pub(crate) const PROJECTS: &str = "projects";
 
 pub(crate) const GET: &str = "get";
 pub(crate) const CREATE: &str = "create";
 pub(crate) const UPDATE: &str = "update";
 pub(crate) const DELETE: &str = "delete";
-const SYNC: &str = "sync";
-const APPROVE: &str = "approve";
+pub(crate) const SYNC: &str = "sync";
+pub(crate) const APPROVE: &str = "approve";
 const ADOPT: &str = "adopt";
 
 /// Streams have no time limit.
@@ -65,10 +70,20 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Method::PUT, "/api/v1/applications/{namespace}/{name}", APPLICATIONS, UPDATE, Object::Body),
     route(Method::DELETE, "/api/v1/applications/{namespace}/{name}", APPLICATIONS, DELETE, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/resources", APPLICATIONS, GET, Object::Application),
+    route(Method::GET, "/api/v1/applications/{namespace}/{name}/targets", APPLICATIONS, GET, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/explain", APPLICATIONS, GET, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/refresh", APPLICATIONS, GET, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/sync", APPLICATIONS, SYNC, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/terminate", APPLICATIONS, SYNC, Object::Application),
+    route(Method::POST, "/api/v1/applications/{namespace}/{name}/rollback", APPLICATIONS, SYNC, Object::Application),
+    route(Method::POST, "/api/v1/applications/{namespace}/{name}/resume", APPLICATIONS, SYNC, Object::Application),
+    route(Method::GET, "/api/v1/applications/{namespace}/{name}/history", APPLICATIONS, GET, Object::Application),
+    route(Method::GET, "/api/v1/applications/{namespace}/{name}/events", APPLICATIONS, GET, Object::Application),
+    route(Method::POST, "/api/v1/applications/{namespace}/{name}/confirm-deletion", APPLICATIONS, APPROVE, Object::Application),
+    route(Method::POST, "/api/v1/applications/{namespace}/{name}/abandon", APPLICATIONS, DELETE, Object::Application),
+    route(Method::GET, "/api/v1/freezes", APPLICATIONS, GET, Object::Collection),
+    route(Method::PUT, "/api/v1/freezes", APPLICATIONS, SYNC, Object::Scope),
+    route(Method::DELETE, "/api/v1/freezes", APPLICATIONS, SYNC, Object::Scope),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/approve", APPLICATIONS, APPROVE, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/adopt", APPLICATIONS, ADOPT, Object::Application),
     route(Method::GET, "/api/v1/clusters", CLUSTERS, GET, Object::Collection),
@@ -80,6 +95,11 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Method::GET, "/api/v1/repositories", REPOSITORIES, GET, Object::Collection),
     route(Method::PUT, "/api/v1/repositories", REPOSITORIES, UPDATE, Object::Body),
     route(Method::DELETE, "/api/v1/repositories", REPOSITORIES, DELETE, Object::Body),
+    route(Method::GET, "/api/v1/projects", PROJECTS, GET, Object::Collection),
+    route(Method::POST, "/api/v1/projects", PROJECTS, CREATE, Object::Body),
+    route(Method::GET, "/api/v1/projects/{name}", PROJECTS, GET, Object::Project),
+    route(Method::PUT, "/api/v1/projects/{name}", PROJECTS, UPDATE, Object::Body),
+    route(Method::DELETE, "/api/v1/projects/{name}", PROJECTS, DELETE, Object::Project),
     route(Method::GET, "/api/v1/operations", OPERATIONS, GET, Object::Collection),
     route(Method::GET, "/api/v1/operations/{id}", OPERATIONS, GET, Object::Operation),
     route(Method::GET, WATCH_PATH, "*", GET, Object::Anything),

@@ -2,8 +2,10 @@
 
 mod applications;
 mod clusters;
+mod decisions;
 mod explain;
 mod harness;
+mod projects;
 mod routes;
 mod targets;
 mod watch;

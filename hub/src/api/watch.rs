@@ -71,6 +71,7 @@ pub(crate) enum Kind {
     Cluster,
     Repository,
     Operation,
+    Project,
 }
 
 /// Streams changes: `cursor` first, then `change` events, `reset` when the cursor is too old.
@@ -134,6 +135,7 @@ impl From<ChangeKind> for Kind {
             ChangeKind::Cluster => Self::Cluster,
             ChangeKind::Repository => Self::Repository,
             ChangeKind::Operation => Self::Operation,
+            ChangeKind::Project => Self::Project,
         }
     }
 }

@@ -9,12 +9,13 @@ use windlass_domain::digest::{Digest, DigestKey};
 use windlass_domain::manifest::{Manifest, ResourceKey, canonical_bytes};
 use windlass_domain::render::{self, Limits, RENDERER_VERSION, Rendered};
 use windlass_domain::revision::Revision;
+use windlass_domain::status::ConditionKind;
 use windlass_git::{GitTree, Repository};
 use windlass_runtime::clock::Clock;
 use windlass_store::Compiled;
 
 use super::conditions::{self, Failure, Problem};
-use super::source::Sources;
+use super::source::{Found, Sources};
 
 /// Makes bundles.
 pub(super) struct Compiler {
@@ -30,15 +31,27 @@ pub(super) enum Look {
     /// Ask the repository now.
     Now,
     /// It was asked: this is the commit.
-    At(Revision),
+    At(Found),
     /// It was asked: this is what went wrong.
     Failed(Problem),
+}
+
+/// What is stored of a source's last compile.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    pub(super) compiled: Option<&'a Compiled>,
+    /// The ref that led to it.
+    pub(super) resolved: Option<&'a str>,
 }
 
 /// What a source makes.
 pub(super) struct Made {
     pub(super) bundle: Digest,
     pub(super) revision: String,
+    /// The full name of the ref that led to the commit.
+    pub(super) resolved: Option<String>,
+    /// What to say where that ref no longer leads over the commit before.
+    pub(super) rewritten: Option<Problem>,
     /// First line of the commit's message; `None` when the commit is the one before.
     pub(super) subject: Option<String>,
     pub(super) compiled: Compiled,
@@ -60,45 +73,78 @@ impl Compiler {
     pub(super) async fn make(
         &self,
         application: &Application,
-        before: Option<&Compiled>,
+        before: Before<'_>,
         look: &Look,
-        seen: &mut Option<Revision>,
+        seen: &mut Option<Found>,
     ) -> Result<Made, Failure> {
         let source = render::single_source(&application.spec)?;
         let repository = self.sources.repository_of(source).await?;
-        let revision = match look {
+        let found = match look {
             Look::Now => self.sources.resolve(&repository, &source.target_revision, &source.tag_prefix).await?,
-            Look::At(revision) => revision.clone(),
+            Look::At(found) => found.clone(),
             Look::Failed(problem) => return Err(problem.clone().into()),
         };
-        *seen = Some(revision.clone());
+        *seen = Some(found.clone());
         let inputs = inputs(&application.spec);
-        let Some(before) = before.filter(|before| before.inputs == inputs) else {
-            return self.render(application, &repository, revision, inputs).await;
+        let Some(compiled) = before.compiled.filter(|compiled| compiled.inputs == inputs) else {
+            return self.render(application, &repository, found, inputs).await;
         };
-        if before.revision == revision.as_str() {
-            return Ok(Made { subject: None, ..kept(before, &revision) });
+        if compiled.revision == found.revision.as_str() {
+            return Ok(kept(compiled, found));
         }
-        if self.sources.git.unchanged(&repository, &revision, &before.reads).await? {
-            let subject = self.subject(&repository, &revision).await?;
-            return Ok(Made { subject: Some(subject), ..kept(before, &revision) });
+        let rewritten = self.rewritten(&repository, compiled, before.resolved, &found).await?;
+        if self.sources.git.unchanged(&repository, &found.revision, &compiled.reads).await? {
+            let subject = self.subject(&repository, &found.revision).await?;
+            return Ok(Made { subject: Some(subject), rewritten, ..kept(compiled, found) });
         }
-        self.render(application, &repository, revision, inputs).await
+        Ok(Made { rewritten, ..self.render(application, &repository, found, inputs).await? })
+    }
+
+    /// Whether the ref that was followed no longer leads over the commit before. Another ref (a newer tag, another default branch) is no rewrite.
+    async fn rewritten(
+        &self,
+        repository: &Repository,
+        before: &Compiled,
+        resolved: Option<&str>,
+        found: &Found,
+    ) -> Result<Option<Problem>, Failure> {
+        let Some(reference) = resolved.filter(|resolved| found.reference.as_deref() == Some(*resolved)) else {
+            return Ok(None);
+        };
+        let Ok(old) = Revision::parse(&before.revision) else { return Ok(None) };
+        if self.sources.git.is_ancestor(repository, &old, &found.revision).await? {
+            return Ok(None);
+        }
+        let (url, new) = (&repository.url, found.revision.short());
+        let message = format!(
+            "{reference} of {url} was rewritten: commit {} is no longer part of it, and {new} is followed; if nobody meant that, set targetRevision to {old} and ask who pushed",
+            old.short()
+        );
+        Ok(Some(Problem { kind: ConditionKind::HistoryRewritten, message, retry: false }))
     }
 
     async fn render(
         &self,
         application: &Application,
         repository: &Repository,
-        revision: Revision,
+        found: Found,
         inputs: Digest,
     ) -> Result<Made, Failure> {
+        let Found { revision, reference } = found;
         let tree = self.sources.git.tree(repository, &revision).await?;
         let subject = self.subject(repository, &revision).await?;
         let rendered = self.render_apart(tree, &application.spec).await?;
         let (bundle, fresh) = assemble(&rendered, &application.spec.destination.namespace, &self.digest_key);
         let compiled = Compiled { revision: revision.to_string(), inputs, reads: rendered.reads, bundle };
-        Ok(Made { bundle, revision: revision.to_string(), subject: Some(subject), compiled, fresh: Some(fresh) })
+        Ok(Made {
+            bundle,
+            revision: revision.to_string(),
+            resolved: reference,
+            rewritten: None,
+            subject: Some(subject),
+            compiled,
+            fresh: Some(fresh),
+        })
     }
 
     /// On a thread that may block, for a limited time. A render that is given up goes on until its own limits end it; its result is thrown away.
@@ -126,9 +172,10 @@ impl Compiler {
     }
 }
 
-fn kept(before: &Compiled, revision: &Revision) -> Made {
-    let compiled = Compiled { revision: revision.to_string(), ..before.clone() };
-    Made { bundle: before.bundle, revision: revision.to_string(), subject: None, compiled, fresh: None }
+fn kept(before: &Compiled, found: Found) -> Made {
+    let (revision, resolved) = (found.revision.to_string(), found.reference);
+    let compiled = Compiled { revision: revision.clone(), ..before.clone() };
+    Made { bundle: before.bundle, revision, resolved, rewritten: None, subject: None, compiled, fresh: None }
 }
 
 /// Everything that goes into a render besides the files.

@@ -72,7 +72,7 @@ pub(super) fn warnings(repeated: impl Iterator<Item = ResourceKey>, said: &[Stri
     all
 }
 
-fn listed(kind: ConditionKind, mut messages: Vec<String>) -> Vec<Problem> {
+pub(super) fn listed(kind: ConditionKind, mut messages: Vec<String>) -> Vec<Problem> {
     let more = messages.len().saturating_sub(LISTED);
     messages.truncate(LISTED);
     if more > 0 {
@@ -83,7 +83,10 @@ fn listed(kind: ConditionKind, mut messages: Vec<String>) -> Vec<Problem> {
 
 /// Whether a condition tells of the bundle, and stays as long as the bundle does.
 pub(super) fn is_of_bundle(condition: &Condition) -> bool {
-    matches!(condition.kind, ConditionKind::RepeatedResourceWarning | ConditionKind::RenderWarning)
+    matches!(
+        condition.kind,
+        ConditionKind::RepeatedResourceWarning | ConditionKind::RenderWarning | ConditionKind::HistoryRewritten
+    )
 }
 
 /// Conditions of `problems`; what was so before keeps its beginning.

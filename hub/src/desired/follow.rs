@@ -76,10 +76,11 @@ impl Follow {
         self.cursor = written.revision;
         let moved = found.is_some() && found != self.clusters;
         self.clusters = found.or(self.clusters);
-        if moved || !written.applications.is_empty() {
+        if moved || !written.applications.is_empty() || !written.projects.is_empty() {
             self.inbox.ask(|asked| {
                 asked.written.extend(written.applications);
                 asked.clusters |= moved;
+                asked.projects.extend(written.projects);
             });
         }
         Ok(())

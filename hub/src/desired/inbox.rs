@@ -31,6 +31,8 @@ pub(super) struct Asked {
     pub(super) repositories: BTreeSet<String>,
     /// Clusters came, went or changed labels.
     pub(super) clusters: bool,
+    /// Projects that came, went or changed.
+    pub(super) projects: BTreeSet<String>,
     closed: bool,
 }
 

@@ -3,19 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_domain::name::ApplicationName;
-use windlass_domain::revision::Revision;
 
 use super::commit::Looked;
 use super::compile::Look;
 use super::conditions::Problem;
 use super::inbox::Waiter;
-use super::source::Question;
+use super::source::{Found, Question};
 
 /// The applications, what is waiting, and what is at work.
 pub(super) struct Schedule {
     /// How many applications are worked on at once; of one repository, half as many, so that a slow one leaves room for others.
     concurrency: usize,
     known: BTreeMap<ApplicationName, Known>,
+    /// Who asks what: a poll costs what there is to ask, and an answer what it changes, whatever the number of applications.
+    askers: BTreeMap<Question, Askers>,
+    /// The project of each application.
+    projects: BTreeMap<ApplicationName, String>,
+    /// Applications that no question leads to and that were not looked at with success.
+    orphans: BTreeSet<ApplicationName>,
     waiting: BTreeMap<ApplicationName, Waiting>,
     /// What waits, by repository and order of coming.
     lanes: BTreeMap<Lane, BTreeMap<u64, ApplicationName>>,
@@ -32,9 +37,18 @@ type Lane = Option<String>;
 pub(super) struct Known {
     pub(super) question: Option<Question>,
     /// The repository's last answer that led to a look; `None` when it should be asked again.
-    pub(super) seen: Option<Result<Revision, Problem>>,
+    pub(super) seen: Option<Result<Found, Problem>>,
     /// The revision of the record that was last looked at with success; 0 before.
     pub(super) record: u64,
+}
+
+/// The applications that have one question.
+#[derive(Default)]
+struct Askers {
+    all: BTreeSet<ApplicationName>,
+    /// Those of which the last answer is not what they have seen.
+    behind: BTreeSet<ApplicationName>,
+    answer: Option<Result<Found, Problem>>,
 }
 
 struct Waiting {
@@ -57,13 +71,22 @@ pub(super) struct Work {
 impl Schedule {
     pub(super) fn new(concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
-        let (known, waiting, lanes, working) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { concurrency, known, waiting, lanes, working, came: 0 }
+        Self {
+            concurrency,
+            known: BTreeMap::new(),
+            askers: BTreeMap::new(),
+            projects: BTreeMap::new(),
+            orphans: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            working: BTreeMap::new(),
+            came: 0,
+        }
     }
 
     /// An application exists.
     pub(super) fn know(&mut self, name: ApplicationName, question: Option<Question>) {
-        self.known.insert(name, Known { question, seen: None, record: 0 });
+        self.learn(name, Known { question, seen: None, record: 0 });
     }
 
     /// An application is to be looked at. Of two looks that wait, the one that asks the repository is kept: its answer is never older.
@@ -94,35 +117,56 @@ impl Schedule {
         }
     }
 
+    /// An application is of a project.
+    pub(super) fn belongs(&mut self, name: ApplicationName, project: String) {
+        self.projects.insert(name, project);
+    }
+
+    /// A project changed: its applications are looked at. A repository that has answered is not asked, one that nobody was allowed to ask is.
+    pub(super) fn add_project(&mut self, project: &str) {
+        let names: Vec<_> =
+            self.projects.iter().filter(|(_, of)| *of == project).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let asked = self.known.get(&name).filter(|known| known.question.is_some());
+            let look = asked.map_or(Look::Now, Known::last_look);
+            self.add(name, look, vec![]);
+        }
+    }
+
     /// A repository changed: its applications ask it again.
     pub(super) fn add_repository(&mut self, normalised: &str) {
-        let of_it = |known: &Known| known.question.as_ref().is_some_and(|question| question.repository == normalised);
-        let names: Vec<_> = self.known.iter().filter(|(_, known)| of_it(known)).map(|(name, _)| name.clone()).collect();
+        let first =
+            Question { repository: normalised.to_owned(), target_revision: String::new(), tag_prefix: String::new() };
+        let of_it = self.askers.range(first..).take_while(|(question, _)| question.repository == normalised);
+        let names: Vec<_> = of_it.flat_map(|(_, askers)| askers.all.iter().cloned()).collect();
         for name in names {
             self.add(name, Look::Now, vec![]);
         }
     }
 
     /// A repository answered a question: the applications that have not seen this answer look at it.
-    pub(super) fn answered(&mut self, question: &Question, answer: &Result<Revision, Problem>) {
-        let news = |known: &Known| known.question.as_ref() == Some(question) && known.seen.as_ref() != Some(answer);
-        let names: Vec<_> = self.known.iter().filter(|(_, known)| news(known)).map(|(name, _)| name.clone()).collect();
-        let look = look_at(answer);
+    pub(super) fn answered(&mut self, question: &Question, answer: &Result<Found, Problem>) {
+        let Some(askers) = self.askers.get_mut(question) else { return };
+        if askers.answer.as_ref() != Some(answer) {
+            askers.answer = Some(answer.clone());
+            let news =
+                |name: &&ApplicationName| self.known.get(*name).is_none_or(|known| known.seen.as_ref() != Some(answer));
+            askers.behind = askers.all.iter().filter(news).cloned().collect();
+        }
+        let (names, look): (Vec<_>, _) = (askers.behind.iter().cloned().collect(), look_at(answer));
         for name in names {
             self.add(name, look.clone(), vec![]);
         }
     }
 
     /// Every question that some application has, once.
-    pub(super) fn questions(&self) -> BTreeSet<Question> {
-        self.known.values().filter_map(|known| known.question.clone()).collect()
+    pub(super) fn questions(&self) -> impl Iterator<Item = &Question> {
+        self.askers.keys()
     }
 
     /// Applications that no question leads to and that were not looked at with success: they are looked at again.
     pub(super) fn add_orphans(&mut self) {
-        let orphan = |known: &Known| known.question.is_none() && known.seen.is_none();
-        let names: Vec<_> =
-            self.known.iter().filter(|(_, known)| orphan(known)).map(|(name, _)| name.clone()).collect();
+        let names: Vec<_> = self.orphans.iter().cloned().collect();
         for name in names {
             self.add(name, Look::Now, vec![]);
         }
@@ -151,21 +195,55 @@ impl Schedule {
     /// A look ended. `None`: the application is gone, or its look failed for a reason that is not its own.
     pub(super) fn done(&mut self, name: &ApplicationName, looked: Option<&Looked>) {
         self.working.remove(name);
-        let known = self.known.entry(name.clone()).or_default();
-        match looked {
+        let known = match looked {
             Some(looked) => {
-                known.question.clone_from(&looked.question);
-                known.seen.clone_from(&looked.seen);
-                known.record = looked.record;
+                self.belongs(name.clone(), looked.project.clone());
+                Known { question: looked.question.clone(), seen: looked.seen.clone(), record: looked.record }
             }
-            None => (known.seen, known.record) = (None, 0),
-        }
+            None => {
+                Known { question: self.known.get(name).and_then(|known| known.question.clone()), ..Known::default() }
+            }
+        };
+        self.learn(name.clone(), known);
     }
 
     /// An application is no more.
     pub(super) fn forget(&mut self, name: &ApplicationName) {
         self.working.remove(name);
-        self.known.remove(name);
+        self.projects.remove(name);
+        self.unlearn(name);
+    }
+
+    fn learn(&mut self, name: ApplicationName, known: Known) {
+        if self.known.get(&name).is_some_and(|before| before.question != known.question) {
+            self.unlearn(&name);
+        }
+        match &known.question {
+            Some(question) => {
+                let askers = self.askers.entry(question.clone()).or_default();
+                askers.all.insert(name.clone());
+                if known.seen == askers.answer {
+                    askers.behind.remove(&name);
+                } else {
+                    askers.behind.insert(name.clone());
+                }
+            }
+            None if known.seen.is_none() => drop(self.orphans.insert(name.clone())),
+            None => drop(self.orphans.remove(&name)),
+        }
+        self.known.insert(name, known);
+    }
+
+    fn unlearn(&mut self, name: &ApplicationName) {
+        self.orphans.remove(name);
+        let Some(question) = self.known.remove(name).and_then(|known| known.question) else { return };
+        if let Some(askers) = self.askers.get_mut(&question) {
+            askers.all.remove(name);
+            askers.behind.remove(name);
+            if askers.all.is_empty() {
+                self.askers.remove(&question);
+            }
+        }
     }
 
     fn repository_of(&self, name: &ApplicationName) -> Lane {
@@ -186,15 +264,17 @@ impl Known {
     }
 }
 
-fn look_at(answer: &Result<Revision, Problem>) -> Look {
+fn look_at(answer: &Result<Found, Problem>) -> Look {
     match answer {
-        Ok(revision) => Look::At(revision.clone()),
+        Ok(found) => Look::At(found.clone()),
         Err(problem) => Look::Failed(problem.clone()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use windlass_domain::revision::Revision;
+
     use super::*;
 
     fn name(name: &str) -> ApplicationName {
@@ -205,8 +285,14 @@ mod tests {
         Question { repository: repository.into(), target_revision: "main".into(), tag_prefix: String::new() }
     }
 
-    fn revision(digit: char) -> Revision {
-        Revision::parse(&digit.to_string().repeat(40)).expect("a revision")
+    fn found(digit: char) -> Found {
+        let revision = Revision::parse(&digit.to_string().repeat(40)).expect("a revision");
+        Found { revision, reference: Some("refs/heads/main".into()) }
+    }
+
+    fn looked(question: Option<Question>, seen: Option<Result<Found, Problem>>) -> Looked {
+        let refreshed = crate::desired::Refreshed { revision: None, changed: true, conditions: vec![] };
+        Looked { project: "default".into(), refreshed, question, seen, record: 7 }
     }
 
     #[test]
@@ -224,7 +310,7 @@ mod tests {
     fn a_refresh_is_never_answered_with_an_older_look() {
         let mut schedule = Schedule::new(8);
         schedule.add(name("a"), Look::Now, vec![]);
-        schedule.add(name("a"), Look::At(revision('1')), vec![]);
+        schedule.add(name("a"), Look::At(found('1')), vec![]);
         assert!(matches!(schedule.next().map(|work| work.look), Some(Look::Now)));
     }
 
@@ -245,8 +331,7 @@ mod tests {
     fn a_record_is_looked_at_once_whoever_tells_of_it() {
         let mut schedule = Schedule::new(8);
         assert!(!schedule.has_seen(&name("a"), 7), "an application that nobody knew");
-        let refreshed = crate::desired::Refreshed { revision: None, changed: true, conditions: vec![] };
-        schedule.done(&name("a"), Some(&Looked { refreshed, question: None, seen: None, record: 7 }));
+        schedule.done(&name("a"), Some(&looked(None, None)));
         assert!(schedule.has_seen(&name("a"), 7));
         assert!(!schedule.has_seen(&name("a"), 8), "written again");
         assert!(!schedule.has_seen(&name("a"), 0), "on its way out");
@@ -258,14 +343,78 @@ mod tests {
     fn only_news_lead_to_a_look() {
         let mut schedule = Schedule::new(8);
         schedule.know(name("a"), Some(question("r")));
-        schedule.answered(&question("r"), &Ok(revision('1')));
+        schedule.answered(&question("r"), &Ok(found('1')));
         assert!(schedule.next().is_some());
-        let refreshed = crate::desired::Refreshed { revision: None, changed: true, conditions: vec![] };
-        let looked = Looked { refreshed, question: Some(question("r")), seen: Some(Ok(revision('1'))), record: 7 };
-        schedule.done(&name("a"), Some(&looked));
-        schedule.answered(&question("r"), &Ok(revision('1')));
+        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('1'))))));
+        schedule.answered(&question("r"), &Ok(found('1')));
         assert!(schedule.next().is_none());
-        schedule.answered(&question("r"), &Ok(revision('2')));
+        schedule.answered(&question("r"), &Ok(found('2')));
         assert!(schedule.next().is_some());
+    }
+
+    #[test]
+    fn who_saw_something_else_than_the_last_answer_is_told_again() {
+        let mut schedule = Schedule::new(8);
+        schedule.know(name("a"), Some(question("r")));
+        schedule.answered(&question("r"), &Ok(found('1')));
+        assert!(schedule.next().is_some());
+        // It asked by itself meanwhile, and got something newer; then the branch went back.
+        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('2'))))));
+        schedule.answered(&question("r"), &Ok(found('1')));
+        assert!(schedule.next().is_some(), "it has not seen what the repository says");
+        schedule.done(&name("a"), None);
+        schedule.answered(&question("r"), &Ok(found('1')));
+        assert!(schedule.next().is_some(), "its look failed");
+    }
+
+    #[test]
+    fn another_tag_on_the_same_commit_is_news() {
+        let mut schedule = Schedule::new(8);
+        schedule.know(name("a"), Some(question("r")));
+        schedule.answered(&question("r"), &Ok(found('1')));
+        schedule.next();
+        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('1'))))));
+        let tag = Found { reference: Some("refs/tags/v2".into()), ..found('1') };
+        schedule.answered(&question("r"), &Ok(tag));
+        assert!(schedule.next().is_some());
+    }
+
+    #[test]
+    fn a_question_lives_as_long_as_somebody_has_it() {
+        let mut schedule = Schedule::new(8);
+        for app in ["a", "b"] {
+            schedule.know(name(app), Some(question("r")));
+        }
+        assert_eq!(schedule.questions().count(), 1);
+        schedule.done(&name("a"), Some(&looked(Some(question("s")), None)));
+        assert_eq!(schedule.questions().count(), 2);
+        schedule.forget(&name("a"));
+        schedule.forget(&name("b"));
+        assert_eq!(schedule.questions().count(), 0);
+        schedule.answered(&question("r"), &Ok(found('1')));
+        assert!(schedule.next().is_none());
+    }
+
+    #[test]
+    fn a_changed_repository_is_asked_for_all_its_questions() {
+        let mut schedule = Schedule::new(8);
+        schedule.know(name("a"), Some(question("r")));
+        schedule.know(name("b"), Some(Question { target_revision: "dev".into(), ..question("r") }));
+        schedule.know(name("c"), Some(question("r2")));
+        schedule.add_repository("r");
+        let mut names: Vec<_> = std::iter::from_fn(|| schedule.next()).map(|work| work.name).collect();
+        names.sort();
+        assert_eq!(names, [name("a"), name("b")]);
+    }
+
+    #[test]
+    fn who_has_no_question_is_looked_at_until_it_works() {
+        let mut schedule = Schedule::new(8);
+        schedule.know(name("a"), None);
+        schedule.add_orphans();
+        assert!(schedule.next().is_some());
+        schedule.done(&name("a"), Some(&looked(None, Some(Err(Problem::spec("no source"))))));
+        schedule.add_orphans();
+        assert!(schedule.next().is_none());
     }
 }

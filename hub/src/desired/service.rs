@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use windlass_domain::application::Application;
 use windlass_domain::name::ApplicationName;
-use windlass_domain::revision::Revision;
 use windlass_git::{GitCache, RepositoryUrl};
 use windlass_runtime::clock::Clock;
 use windlass_store::Store;
@@ -19,8 +19,9 @@ use super::conditions::{Failure, Problem};
 use super::follow::Follow;
 use super::inbox::{Asked, CloseOnDrop, Inbox, Waiter};
 use super::schedule::{Schedule, Work};
-use super::source::{Question, Sources};
-use super::{Error, Refreshed};
+use super::source::{Found, Question, Sources};
+use super::waits::Waits;
+use super::{Error, Refreshed, RenderedAt, gate};
 use crate::agents::Registry;
 
 /// How long the service waits before it asks a failing store again at its start.
@@ -41,6 +42,9 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Handle {
     inbox: Arc<Inbox>,
+    committer: Arc<Committer>,
+    /// Renders that people ask for: two at once, so that they are nobody's burden.
+    renders: Arc<Semaphore>,
 }
 
 /// Compiles applications. [`run`](Self::run) it once.
@@ -55,7 +59,7 @@ pub struct Service {
 /// A look that ended, with those who wait for it.
 type Ended = (ApplicationName, Vec<Waiter>, Result<Looked, Error>);
 /// A repository's answer.
-type Answer = (Question, Result<Revision, Failure>);
+type Answer = (Question, Result<Found, Failure>);
 
 /// What the running service holds.
 struct Running {
@@ -88,6 +92,12 @@ impl Handle {
         waiting.await.unwrap_or(Err(Error::Stopped))
     }
 
+    /// Renders an application at another commit, branch or tag, and stores what comes of it. Whatever is desired stays as it is.
+    pub async fn render_at(&self, application: &ApplicationName, revision: &str) -> Result<RenderedAt, Error> {
+        let _turn = self.renders.acquire().await.map_err(|_| Error::Stopped)?;
+        Box::pin(self.committer.render_at(application, revision)).await
+    }
+
     /// An application stands at this revision of its record, or (0) is being deleted or gone: it is looked at soon, unless that was done. Does not wait.
     pub fn application_changed(&self, name: &ApplicationName, revision: u64) {
         self.inbox.ask(|asked| {
@@ -98,6 +108,13 @@ impl Handle {
     /// Clusters may have come, gone, or changed their labels or aliases: then applications may go elsewhere. Does not wait.
     pub fn clusters_changed(&self) {
         self.inbox.doubt_clusters();
+    }
+
+    /// A project came, went or changed: its applications are looked at. Does not wait.
+    pub fn project_changed(&self, name: &str) {
+        self.inbox.ask(|asked| {
+            asked.projects.insert(name.to_owned());
+        });
     }
 
     /// A repository's settings changed, or it was pushed to: every application of it is looked at. `url` may be spelt as people spell it. Does not wait.
@@ -120,7 +137,7 @@ impl Service {
         settings: Settings,
     ) -> Result<(Self, Handle), windlass_store::Error> {
         let digest_key = store.installation().await?.digest_key;
-        let sources = Sources { store: Arc::clone(&store), git };
+        let sources = Sources { store: Arc::clone(&store), git, clock: clock.clone() };
         let compiler = Compiler {
             sources: sources.clone(),
             clock: clock.clone(),
@@ -128,8 +145,9 @@ impl Service {
             render_timeout: settings.render_timeout,
         };
         let inbox = Arc::<Inbox>::default();
-        let handle = Handle { inbox: Arc::clone(&inbox) };
         let committer = Arc::new(Committer { store, compiler, registry });
+        let renders = Arc::new(Semaphore::new(2));
+        let handle = Handle { inbox: Arc::clone(&inbox), committer: Arc::clone(&committer), renders };
         Ok((Self { inbox, committer, sources, settings, clock }, handle))
     }
 
@@ -151,6 +169,12 @@ impl Service {
             () = async { follow.begin().await; running.learn(&self.clock).await } => {}
         }
         let mut following = std::pin::pin!(follow.run());
+        let waits = Waits {
+            store: Arc::clone(&running.committer.store),
+            registry: running.committer.registry.clone(),
+            clock: self.clock.clone(),
+        };
+        let mut waiting = std::pin::pin!(waits.run());
         running.poll();
         let mut tick = Box::pin(self.clock.sleep(self.settings.poll_interval));
         loop {
@@ -158,6 +182,7 @@ impl Service {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = &mut following => return,
+                () = &mut waiting => return,
                 asked = self.inbox.take() => running.ask(asked),
                 Some(done) = running.looks.join_next() => running.looked(done),
                 Some(done) = running.polls.join_next() => running.answered(done),
@@ -185,10 +210,15 @@ impl Running {
     }
 
     async fn try_learn(&mut self) -> Result<(), windlass_store::Error> {
+        let projects = self.committer.store.projects().await?;
         for (_, name) in self.committer.store.application_names(None).await? {
             let application = self.committer.store.application(&name).await?;
-            if let Some(application) = application.filter(|application| application.deletion.is_none()) {
-                self.schedule.know(name, Question::of(&application.spec));
+            if let Some(Application { spec, .. }) = application.filter(|application| application.deletion.is_none()) {
+                let project = projects.iter().find(|project| project.name == spec.project);
+                // Whoever is not asked for an answer is looked at, and told why.
+                let permitted = project.is_some_and(|project| gate::refused_source(project, &spec).is_none());
+                self.schedule.know(name.clone(), Question::of(&spec).filter(|_| permitted));
+                self.schedule.belongs(name, spec.project);
             }
         }
         Ok(())
@@ -196,7 +226,8 @@ impl Running {
 
     /// Asks every repository what its applications want to know, once for all of them.
     fn poll(&mut self) {
-        for question in self.schedule.questions() {
+        let questions: Vec<_> = self.schedule.questions().cloned().collect();
+        for question in questions {
             if self.asking.insert(question.clone()) {
                 let sources = self.sources.clone();
                 self.polls.spawn(async move {
@@ -224,6 +255,9 @@ impl Running {
             if let Ok(url) = RepositoryUrl::parse(&url) {
                 self.schedule.add_repository(&url.normalised());
             }
+        }
+        for project in asked.projects {
+            self.schedule.add_project(&project);
         }
         if asked.clusters {
             self.schedule.add_all();
@@ -265,8 +299,8 @@ impl Running {
     fn answered(&mut self, done: Result<Answer, tokio::task::JoinError>) {
         let Ok((question, answer)) = done else { return };
         self.asking.remove(&question);
-        let answer: Result<Revision, Problem> = match answer {
-            Ok(revision) => Ok(revision),
+        let answer: Result<Found, Problem> = match answer {
+            Ok(found) => Ok(found),
             Err(Failure::Problem(problem)) => Err(problem),
             Err(Failure::Store(error)) => {
                 tracing::error!(%error, "a repository's settings could not be read; the next poll tries again");

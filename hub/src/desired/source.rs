@@ -1,23 +1,36 @@
 //! From an application's source to a commit: the repository's settings out of the store, the question to the git engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
-use serde::{Deserialize, Serialize};
 use windlass_domain::application::{ApplicationSource, ApplicationSpec};
 use windlass_domain::render;
 use windlass_domain::revision::Revision;
 use windlass_domain::status::ConditionKind;
-use windlass_git::{Credentials, GitCache, Repository, RepositoryUrl};
-use windlass_store::{Secret, Store};
+use windlass_git::{GitCache, Proxy, Repository, RepositoryUrl};
+use windlass_runtime::clock::Clock;
+use windlass_store::{RepositoryRecord, Store};
 
+use super::access::Access;
 use super::conditions::{Failure, Problem};
+
+/// The most that a question or a fetch may take, by the hub's clock: the git engine's own limits end it earlier, unless time leaps.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Finds out which commit a source means.
 #[derive(Clone)]
 pub(super) struct Sources {
     pub(super) store: Arc<dyn Store>,
     pub(super) git: GitCache,
+    pub(super) clock: Clock,
+}
+
+/// What a source stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) revision: Revision,
+    /// The full name of the ref that led there; `None` where a commit was named directly.
+    pub(super) reference: Option<String>,
 }
 
 /// What is asked of a repository: one question, whatever the number of applications that ask it.
@@ -29,14 +42,6 @@ pub(super) struct Question {
     pub(super) target_revision: String,
     /// What tags begin with, for a version constraint.
     pub(super) tag_prefix: String,
-}
-
-/// How credentials are written into [`windlass_store::NewRepository::credentials`]. It is never stored or sent unsealed.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Encoded<T> {
-    Basic { username: T, password: T },
-    Bearer { token: T },
 }
 
 // === impl Question ===
@@ -60,16 +65,20 @@ impl Sources {
         repository: &Repository,
         target_revision: &str,
         tag_prefix: &str,
-    ) -> Result<Revision, Failure> {
-        let resolved = self.git.resolve_tagged(repository, target_revision, tag_prefix).await?;
+    ) -> Result<Found, Failure> {
+        fail::fail_point!("hub::fetch::before");
+        // Large, and kept across every wait of whoever asks.
+        let asked = Box::pin(self.git.resolve_tagged(repository, target_revision, tag_prefix));
+        let resolved = self.clock.timeout(PATIENCE, asked).await.map_err(|_| impatient(repository))??;
+        fail::fail_point!("hub::fetch::after");
         if resolved.rewritten {
             tracing::warn!(repository = %repository.url, revision = %resolved.revision, "history was rewritten; the new tip is followed");
         }
-        Ok(resolved.revision)
+        Ok(Found { revision: resolved.revision, reference: resolved.ref_name })
     }
 
     /// Answers a question that was asked for several applications.
-    pub(super) async fn answer(&self, question: &Question) -> Result<Revision, Failure> {
+    pub(super) async fn answer(&self, question: &Question) -> Result<Found, Failure> {
         let repository = self.repository(&question.repository).await?;
         self.resolve(&repository, &question.target_revision, &question.tag_prefix).await
     }
@@ -92,18 +101,22 @@ impl Sources {
         let mut repository = Repository::new(url);
         let Some(settings) = settings else { return Ok(repository) };
         if let Some(secret) = &settings.credentials {
-            let credentials = decode_credentials(secret).ok_or_else(|| {
+            let access = Access::decode(secret).ok_or_else(|| {
                 Problem::comparison(format!(
                     "the stored credentials of {} cannot be read; add them again with `windlass repo add`",
                     repository.url
                 ))
             })?;
-            repository = repository.with_credentials(credentials);
+            repository = access.open(repository);
         }
-        if let Some(ca) = settings.record.ca_pem {
+        let RepositoryRecord { ca_pem, settings, .. } = settings.record;
+        if let Some(ca) = ca_pem {
             repository = repository.with_ca(ca);
         }
-        Ok(repository)
+        if let (Some(address), None) = (&settings.proxy, &repository.proxy) {
+            repository = repository.through(Proxy::parse(address, &settings.no_proxy)?);
+        }
+        Ok(if settings.insecure { repository.insecure() } else { repository })
     }
 }
 
@@ -119,23 +132,11 @@ impl From<windlass_git::Error> for Failure {
     }
 }
 
-/// The bytes that the store keeps, sealed, for a repository's credentials.
-pub fn encode_credentials(credentials: &Credentials) -> Secret {
-    let encoded = match credentials {
-        Credentials::Basic { username, password } => {
-            Encoded::Basic { username: username.as_str(), password: password.expose_secret() }
-        }
-        Credentials::Bearer { token } => Encoded::Bearer { token: token.expose_secret() },
-        // A kind that this module does not know yet: reading it back fails, and says so on the application.
-        _ => return Secret::new(Vec::new()),
-    };
-    Secret::new(serde_json::to_vec(&encoded).unwrap_or_default())
-}
-
-/// Reads [`encode_credentials`] back; `None` for what it did not write.
-pub fn decode_credentials(secret: &Secret) -> Option<Credentials> {
-    Some(match serde_json::from_slice::<Encoded<String>>(secret.expose()).ok()? {
-        Encoded::Basic { username, password } => Credentials::basic(username, password),
-        Encoded::Bearer { token } => Credentials::bearer(token),
-    })
+fn impatient(repository: &Repository) -> Problem {
+    let message = format!(
+        "repository {} did not answer within {} s; check the git server, and the network to it",
+        repository.url,
+        PATIENCE.as_secs()
+    );
+    Problem { kind: ConditionKind::SourceStale, message, retry: true }
 }

@@ -5,8 +5,9 @@ use windlass_domain::application::{Application, Cascade};
 use windlass_domain::cluster::Cluster;
 use windlass_domain::destination;
 use windlass_domain::digest::Digest;
+use windlass_domain::history::RevisionHold;
 use windlass_domain::status::ConditionKind;
-use windlass_domain::target::{TargetSettings, TargetSpec};
+use windlass_domain::target::{PauseKind, TargetSettings, TargetSpec};
 use windlass_store::TargetView;
 
 use super::conditions::Problem;
@@ -24,8 +25,8 @@ pub(super) fn rows(
     application: &Application,
     clusters: &[Cluster],
     before: &[TargetView],
-    bundle: Digest,
-    revision: &str,
+    (bundle, revision): (Digest, &str),
+    hold: Option<&RevisionHold>,
 ) -> Result<Rows, Problem> {
     let wanted = destination::targets(&application.spec.destination, clusters)
         .map_err(|error| Problem::spec(format!("spec.destination: {error}")))?;
@@ -39,10 +40,28 @@ pub(super) fn rows(
         operation: None,
         approval: None,
         adoption: None,
+        paused: None,
+        deletion_confirmed: false,
     };
-    let mut rows: Vec<_> = wanted.into_iter().map(|cluster| (cluster, spec.clone())).collect();
+    let row = |cluster| match hold.filter(|hold| hold.covers(cluster)) {
+        Some(hold) => TargetSpec { bundle: hold.bundle, revision: hold.revision.clone(), ..spec.clone() },
+        None => spec.clone(),
+    };
+    let mut rows: Vec<_> = wanted.into_iter().map(|cluster| (cluster, row(cluster))).collect();
+    keep_frozen(before, &mut rows);
     let held = hold_leavers(application, before, &mut rows);
     Ok(Rows { rows, held })
+}
+
+/// What is frozen does not leave: removing is writing.
+fn keep_frozen(before: &[TargetView], rows: &mut Vec<(Uuid, TargetSpec)>) {
+    for view in before {
+        let Some(spec) = &view.spec else { continue };
+        let is_frozen = spec.paused.as_ref().is_some_and(|paused| paused.kind == PauseKind::Freeze);
+        if is_frozen && !rows.iter().any(|(cluster, _)| *cluster == view.cluster) {
+            rows.push((view.cluster, without_words(spec)));
+        }
+    }
 }
 
 /// Keeps the rows of clusters that leave when too many leave at once and their objects would be deleted (promise P2): a label typed wrongly must not empty
@@ -80,12 +99,12 @@ pub(super) fn same(before: &[TargetView], rows: &[(Uuid, TargetSpec)]) -> bool {
         })
 }
 
-fn without_words(spec: &TargetSpec) -> TargetSpec {
-    TargetSpec { operation: None, approval: None, adoption: None, ..spec.clone() }
+pub(super) fn without_words(spec: &TargetSpec) -> TargetSpec {
+    TargetSpec { operation: None, approval: None, adoption: None, deletion_confirmed: false, ..spec.clone() }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
     use windlass_domain::application::{ApplicationManifest, Origin};
     use windlass_domain::time::from_millis;
@@ -126,7 +145,7 @@ mod tests {
         }
     }
 
-    fn views(rows: &[(Uuid, TargetSpec)]) -> Vec<TargetView> {
+    pub(in crate::desired) fn views(rows: &[(Uuid, TargetSpec)]) -> Vec<TargetView> {
         let view = |(cluster, spec): &(Uuid, TargetSpec)| TargetView {
             cluster: *cluster,
             cluster_name: cluster.to_string(),
@@ -149,9 +168,9 @@ mod tests {
             [(&["resources-finalizer.argocd.argoproj.io"][..], 8, true), (&[][..], 4, false)]
         {
             let application = application(finalizers);
-            let first = rows(&application, &before, &[], bundle, "1").expect("rows");
+            let first = rows(&application, &before, &[], (bundle, "1"), None).expect("rows");
             assert_eq!((first.rows.len(), first.held.is_some()), (8, false));
-            let second = rows(&application, &after, &views(&first.rows), bundle, "2").expect("rows");
+            let second = rows(&application, &after, &views(&first.rows), (bundle, "2"), None).expect("rows");
             assert_eq!((second.rows.len(), second.held.is_some()), (kept, held));
         }
     }
@@ -159,7 +178,7 @@ mod tests {
     #[test]
     fn a_persons_word_is_no_difference() {
         let application = application(&[]);
-        let wanted = rows(&application, &[cluster(1, "prod")], &[], Digest::of(b"bundle"), "1").expect("rows").rows;
+        let wanted = rows(&application, &[cluster(1, "prod")], &[], (Digest::of(b"bundle"), "1"), None).expect("rows").rows;
         let mut stored = wanted.clone();
         stored[0].1.adoption = Some(windlass_domain::target::Adoption { keys: vec![], by: "me".into() });
         assert!(same(&views(&stored), &wanted));

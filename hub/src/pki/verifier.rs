@@ -1,6 +1,7 @@
 //! Who is at the other end: a certificate of our authority whose one name is exactly an agent's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -38,7 +39,12 @@ pub enum InvalidPeer {
     TrustDomain,
 }
 
+/// How long after its end a certificate may still be shown: it can be renewed then, and nothing else.
+pub const GRACE: Duration = Duration::from_secs(90 * 86_400);
+
 /// The agents listener's check: the chain by webpki, then the name, whole.
+///
+/// A certificate that ended less than [`GRACE`] ago is taken as of its last second: who shows it may renew it, and every call checks that by the hub's clock.
 #[derive(Debug)]
 pub(super) struct AgentVerifier {
     chain: Arc<dyn ClientCertVerifier>,
@@ -82,11 +88,9 @@ impl ClientCertVerifier for AgentVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
-        match PeerCertificate::read(end_entity, &self.trust_domain) {
-            Ok(_) => Ok(verified),
-            Err(_) => Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
-        }
+        let peer = PeerCertificate::read(end_entity, &self.trust_domain)
+            .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))?;
+        self.chain.verify_client_cert(end_entity, intermediates, within_grace(now, peer.not_after))
     }
 
     fn verify_tls12_signature(
@@ -110,6 +114,13 @@ impl ClientCertVerifier for AgentVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
     }
+}
+
+/// The time as of which a certificate is checked.
+fn within_grace(now: UnixTime, not_after: Timestamp) -> UnixTime {
+    let end = Duration::from_secs(u64::try_from(not_after.as_second()).unwrap_or_default());
+    let now_since = Duration::from_secs(now.as_secs());
+    if now_since > end && now_since - end <= GRACE { UnixTime::since_unix_epoch(end) } else { now }
 }
 
 #[cfg(test)]
@@ -148,5 +159,21 @@ mod tests {
             assert_eq!(PeerCertificate::read(&certificate(names), "hub"), Err(want));
         }
         assert_eq!(PeerCertificate::read(b"x", "hub"), Err(InvalidPeer::Malformed));
+    }
+
+    #[test]
+    fn a_certificate_that_ended_is_checked_as_of_its_end_for_ninety_days() {
+        let (end, day) = (1_000_000_000_u64, 86_400);
+        let not_after = from_millis(1_000_000_000_000);
+        for (now, want) in [
+            (end - 1, end - 1),
+            (end, end),
+            (end + 1, end),
+            (end + 90 * day, end),
+            (end + 90 * day + 1, end + 90 * day + 1),
+        ] {
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+            assert_eq!(within_grace(now, not_after).as_secs(), want);
+        }
     }
 }

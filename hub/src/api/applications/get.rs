@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use windlass_domain::application::Application;
 use windlass_domain::name::ApplicationName;
+use windlass_domain::time::Timestamp;
 
 use crate::api::Shared;
 use crate::api::caller::Named;
 use crate::api::error::{ApiError, Result};
-use crate::api::view::ApplicationObject;
+use crate::api::view::{ApplicationObject, SyncWindowView};
 
 /// One application with its targets.
 #[utoipa::path(get, path = "/api/v1/applications/{namespace}/{name}", tag = "applications",
@@ -26,11 +27,31 @@ pub(crate) async fn get(
 pub(super) async fn object(shared: &Shared, name: &ApplicationName) -> Result<ApplicationObject> {
     let view = shared.state.store.application_view(name).await?;
     let view = view.ok_or_else(|| ApiError::not_found("application", &name.to_string()))?;
-    Ok(ApplicationObject::of(&view, shared.state.clock.now()))
+    let now = shared.state.clock.now();
+    let mut object = ApplicationObject::of(&view, now);
+    windows(shared, &view.application, &mut object, now).await?;
+    Ok(object)
+}
+
+/// Says how the project's sync windows stand for each target.
+async fn windows(
+    shared: &Shared,
+    application: &Application,
+    object: &mut ApplicationObject,
+    now: Timestamp,
+) -> Result<()> {
+    let project = shared.state.store.project(&application.spec.project).await?;
+    let Some(project) = project.filter(|project| !project.spec.sync_windows.is_empty()) else { return Ok(()) };
+    let clusters = shared.state.store.clusters().await?;
+    for target in &mut object.item.targets {
+        let Some(cluster) = clusters.iter().find(|cluster| cluster.uid == target.cluster_uid) else { continue };
+        target.sync_window = SyncWindowView::at(&project.spec.windows_for(application, cluster), now);
+    }
+    Ok(())
 }
 
 /// The revision, as `If-Match` takes it back.
-pub(super) fn etag(revision: u64) -> HeaderMap {
+pub(crate) fn etag(revision: u64) -> HeaderMap {
     let value = HeaderValue::from_str(&format!("\"{revision}\"")).ok();
     value.map(|value| (header::ETAG, value)).into_iter().collect()
 }

@@ -3,9 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::SignedDuration;
 use serde_json::Value;
-use windlass_domain::application::{Application, ApplicationManifest, InvalidApplication, Origin};
+use windlass_domain::application::{Application, ApplicationManifest, InvalidApplication, Metadata, Origin};
+use windlass_domain::dependency::{self, Node};
 use windlass_domain::name::ApplicationName;
+use windlass_domain::time::Timestamp;
 use windlass_store::PutOutcome;
 
 use super::get::{etag, object};
@@ -16,7 +19,12 @@ use crate::api::view::ApplicationObject;
 use crate::api::{Shared, route};
 
 /// Tells `changed` from `unchanged`, which are both 200.
-const OUTCOME: &str = "x-windlass-outcome";
+pub(crate) const OUTCOME: &str = "x-windlass-outcome";
+
+/// Argo CD's annotation: an RFC 3339 time.
+const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";
+/// Clocks differ, and pipelines take their time.
+const APPROVED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// How often a write is tried while others write the same application.
 const ATTEMPTS: u32 = 3;
@@ -78,12 +86,37 @@ async fn write(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest,
         let existing = admit(shared, caller, manifest).await?;
         expected.check(&manifest.name, existing.as_ref())?;
         // The revision 0 belongs to nothing: the store then only creates.
-        let seen = existing.map_or(0, |existing| existing.revision);
+        let seen = existing.as_ref().map_or(0, |existing| existing.revision);
         match store(shared, manifest, seen).await {
+            Ok(answer) => {
+                confirm_by_annotation(shared, caller, manifest, existing.as_ref()).await?;
+                return Ok(answer);
+            }
             Err(error) if error.is_conflict() && expected == Expected::Anything && attempt < ATTEMPTS => attempt += 1,
             answer => return answer,
         }
     }
+}
+
+/// Argo CD's way to confirm deletions: the annotation with a time of now. An old one, applied again, confirms nothing.
+async fn confirm_by_annotation(
+    shared: &Shared,
+    caller: &Caller,
+    manifest: &ApplicationManifest,
+    existing: Option<&Application>,
+) -> Result<()> {
+    let given = |metadata: &Metadata| metadata.annotations.get(DELETION_APPROVED).cloned();
+    let Some(existing) = existing else { return Ok(()) };
+    let approved = given(&manifest.metadata).filter(|approved| given(&existing.metadata).as_ref() != Some(approved));
+    let Some(at) = approved.and_then(|approved| approved.parse::<Timestamp>().ok()) else { return Ok(()) };
+    let now = shared.state.clock.now();
+    // The same grant as for saying it directly.
+    if now.duration_since(at).abs() > APPROVED_WITHIN || !caller.may_application(route::APPROVE, existing) {
+        return Ok(());
+    }
+    let positions = shared.state.store.confirm_deletion(existing.uid, &[], caller.name(), now).await?;
+    shared.state.registry.notify(&positions);
+    Ok(())
 }
 
 async fn store(shared: &Shared, manifest: &ApplicationManifest, seen: u64) -> Result<Answer> {
@@ -118,7 +151,7 @@ impl Expected {
     }
 }
 
-fn word(outcome: PutOutcome) -> &'static str {
+pub(crate) fn word(outcome: PutOutcome) -> &'static str {
     match outcome {
         PutOutcome::Created => "created",
         PutOutcome::Changed => "changed",
@@ -140,7 +173,29 @@ async fn admit(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest)
     }
     caller.require(route::APPLICATIONS, action, &format!("{}/{}", manifest.spec.project, manifest.name))?;
     may_be_written(existing.as_ref())?;
+    no_circle(shared, caller, manifest).await?;
     Ok(existing)
+}
+
+/// Applications that wait for each other would wait for ever.
+async fn no_circle(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest) -> Result<()> {
+    if manifest.spec.depends_on.is_empty() {
+        return Ok(());
+    }
+    let start = Node {
+        name: manifest.name.clone(),
+        labels: manifest.metadata.labels.clone(),
+        depends_on: manifest.spec.depends_on.clone(),
+    };
+    let Some(way) = dependency::circle(&start, &shared.state.store.dependents().await?) else { return Ok(()) };
+    let mut names = Vec::with_capacity(way.len());
+    for name in way {
+        let application = shared.state.store.application(&name).await?;
+        let may = name == manifest.name || application.is_some_and(|a| caller.may_application(route::GET, &a));
+        names.push(if may { name.to_string() } else { "(an application that you may not see)".to_owned() });
+    }
+    let message = format!("spec.dependsOn goes in a circle: {}; none of them would ever be synced", names.join(" -> "));
+    Err(ApiError::invalid("spec.dependsOn", message))
 }
 
 /// An application's origin is its only writer, and one on its way out has none: even the same manifest would not keep it.

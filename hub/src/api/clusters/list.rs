@@ -10,7 +10,7 @@ use crate::api::caller::{Caller, Named};
 use crate::api::error::Result;
 use crate::api::input::Parameters;
 use crate::api::listing::{self, Listing};
-use crate::api::view::{ClusterObject, Page};
+use crate::api::view::{CertificateView, ClusterObject, Page};
 use crate::api::{Shared, route};
 
 /// A page of clusters.
@@ -24,7 +24,9 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<ClusterObject>>> {
     let query = parameters.only(&["search", "limit", "after"])?.list()?;
     let now = shared.state.clock.now();
-    listing::visible(&caller, &Clusters(shared.state.store), query, |view| ClusterObject::of(view, now)).await.map(Json)
+    let freezes = shared.state.store.freezes().await?;
+    let show = |view| ClusterObject::of(view, now).frozen_by(&freezes);
+    listing::visible(&caller, &Clusters(shared.state.store), query, show).await.map(Json)
 }
 
 struct Clusters(Arc<dyn Store>);
@@ -45,6 +47,10 @@ impl Listing for Clusters {
 /// One cluster with its session.
 #[utoipa::path(get, path = "/api/v1/clusters/{name}", tag = "clusters", params(("name" = String, Path)),
     responses((status = 200, body = ClusterObject), (status = 404, body = crate::api::error::Problem)))]
-pub(crate) async fn get(State(shared): State<Shared>, Named(view): Named<ClusterView>) -> Json<ClusterObject> {
-    Json(ClusterObject::of(view, shared.state.clock.now()))
+pub(crate) async fn get(State(shared): State<Shared>, Named(view): Named<ClusterView>) -> Result<Json<ClusterObject>> {
+    let (store, authority, clock) = (&shared.state.store, &shared.state.authority, &shared.state.clock);
+    let (newest, now) = (store.newest_certificate(view.cluster.uid).await?, clock.now());
+    let certificate = newest.map(|newest| CertificateView::of(newest, authority.trust_domain(), now));
+    let freezes = store.freezes().await?;
+    Ok(Json(ClusterObject { certificate, ..ClusterObject::of(view, now).frozen_by(&freezes) }))
 }

@@ -26,7 +26,7 @@ pub(super) struct Api {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
     router: axum::Router,
-    admin: String,
+    pub(super) admin: String,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
 }

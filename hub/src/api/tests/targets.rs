@@ -53,6 +53,8 @@ impl Deployed {
             operation: None,
             approval: None,
             adoption: None,
+            paused: None,
+            deletion_confirmed: false,
         };
         let commit = DesiredCommit {
             application: application.uid,

@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_domain::application::{Application, Cascade, Origin};
 use windlass_domain::health::HealthStatus;
-use windlass_domain::status::{SyncStatus, roll_up};
+use windlass_domain::status::{self, ConditionKind, SyncStatus};
 use windlass_domain::time::Timestamp;
-use windlass_store::ApplicationView;
+use windlass_store::{ApplicationView, TargetGroup};
 
-use super::{Condition, FreshnessView, TargetObject};
+use super::{Condition, FreshnessView, HeldView, TargetCount, TargetObject};
 
 /// An application as lists show it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -26,8 +26,13 @@ pub(crate) struct ApplicationItem {
     pub(crate) revision: u64,
     pub(crate) source: SourceView,
     pub(crate) status: StatusView,
-    /// Its targets, worst first.
+    /// All its targets by state, worst first.
+    pub(crate) target_counts: Vec<TargetCount>,
+    /// Its targets, worst first. In lists and watches at most twenty of them (fewer on pages of more than a hundred): `GET .../targets` has all, in pages.
     pub(crate) targets: Vec<TargetObject>,
+    /// Set while a person holds it at a commit, whatever git says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) held: Option<HeldView>,
     /// Its only writer.
     #[schema(value_type = String)]
     pub(crate) origin: Origin,
@@ -60,6 +65,9 @@ pub(crate) struct SourceView {
     /// The commit of the current bundle; absent before the first render.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) revision: Option<String>,
+    /// The full name of the branch, tag or other ref that `targetRevision` resolved to; absent where it names a commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resolved_ref: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,8 +129,10 @@ impl ApplicationItem {
             labels: application.metadata.labels.clone(),
             revision: application.revision,
             source: SourceView::of(view),
-            status: StatusView::of(view, &targets),
+            status: StatusView::of(view, &targets, now),
+            target_counts: target_counts(&view.groups),
             targets,
+            held: view.hold.as_ref().map(HeldView::from),
             origin: application.origin,
             created_at: application.created_at,
             deletion: application.deletion.as_ref().map(|deletion| DeletionView {
@@ -152,6 +162,7 @@ impl SourceView {
             repo_url: source.map(|s| s.repo_url.clone()).unwrap_or_default(),
             path: source.map(|s| s.path.clone()).unwrap_or_default(),
             target_revision: source.map(|s| s.target_revision.clone()).unwrap_or_default(),
+            resolved_ref: view.source.resolved.clone(),
             revision: state.revision.clone(),
             subject: state.subject.clone(),
             bundle: state.bundle.map(|bundle| bundle.to_string()),
@@ -167,15 +178,37 @@ fn first_source(application: &Application) -> Option<&windlass_domain::applicati
 // === impl StatusView ===
 
 impl StatusView {
-    fn of(view: &ApplicationView, targets: &[TargetObject]) -> Self {
-        let states: Vec<_> = targets.iter().map(|target| (target.sync, target.health)).collect();
-        let (sync, health) = roll_up(&states);
+    /// By all targets; conditions of those that are listed.
+    fn of(view: &ApplicationView, targets: &[TargetObject], now: Timestamp) -> Self {
         let hub = view.source.conditions.iter().map(|condition| Condition::of(condition, None));
+        let proofs = view.groups.iter().map(|group| FreshnessView::at(group.verified_at, group.connected, now));
         Self {
-            sync,
-            health,
-            freshness: FreshnessView::worst(targets.iter().map(|target| target.freshness)),
-            conditions: hub.chain(targets.iter().flat_map(|target| target.conditions.clone())).collect(),
+            sync: view.sync,
+            health: view.health,
+            freshness: FreshnessView::worst(proofs),
+            conditions: hub
+                .chain(held(view))
+                .chain(targets.iter().flat_map(|target| target.conditions.clone()))
+                .collect(),
         }
     }
+}
+
+fn held(view: &ApplicationView) -> Option<Condition> {
+    let hold = view.hold.as_ref()?;
+    let message = hold.sentence(&view.application.name);
+    let held = status::Condition { kind: ConditionKind::HeldAtRevision, message, since: hold.since };
+    Some(Condition::of(&held, None))
+}
+
+/// Sessions aside.
+fn target_counts(groups: &[TargetGroup]) -> Vec<TargetCount> {
+    let mut counts: Vec<TargetCount> = Vec::new();
+    for group in groups {
+        match counts.iter_mut().find(|count| (count.sync, count.health) == (group.sync, group.health)) {
+            Some(count) => count.count += group.count,
+            None => counts.push(TargetCount { sync: group.sync, health: group.health, count: group.count }),
+        }
+    }
+    counts
 }

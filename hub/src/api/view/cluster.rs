@@ -6,10 +6,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_domain::health::HealthStatus;
-use windlass_domain::identity::JoinFile;
+use windlass_domain::history::{Freeze, FreezeScope};
+use windlass_domain::identity::{JoinFile, SpiffeId};
 use windlass_domain::status::SyncStatus;
 use windlass_domain::time::Timestamp;
-use windlass_store::ClusterView;
+use windlass_store::{ClusterView, IssuedCertificate};
 
 use super::FreshnessView;
 
@@ -41,13 +42,40 @@ pub(crate) struct ClusterObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) certificate_not_after: Option<Timestamp>,
+    /// Who its agent proves to be; only where one cluster is asked for, and once it has joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<CertificateView>,
     /// Expiry of a join token that was not used yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) join_token_expires_at: Option<Timestamp>,
+    /// What its agent said that the hub could not take, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) problem: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: Timestamp,
     pub(crate) revision: u64,
+    /// Who stopped all writes here, and why; freezes of projects and applications are shown with these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frozen: Option<String>,
+}
+
+/// The certificate that was issued last to a cluster's agent.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CertificateView {
+    /// The only name in it: `spiffe://<trust domain>/cluster/<uid>`.
+    pub(crate) identity: String,
+    /// Lower-case hex.
+    pub(crate) serial: String,
+    /// When the agent joined or last renewed.
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) issued_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) not_after: Timestamp,
+    /// Whole days until its end; negative once it has ended.
+    pub(crate) days_left: i64,
+    pub(crate) revoked: bool,
 }
 
 /// How the agent's session stands.
@@ -87,6 +115,18 @@ pub(crate) struct Joining {
 // === impl ClusterObject ===
 
 impl ClusterObject {
+    /// With what people froze.
+    pub(crate) fn frozen_by(mut self, freezes: &[Freeze]) -> Self {
+        let here = freezes.iter().filter(|freeze| match &freeze.scope {
+            FreezeScope::All => true,
+            FreezeScope::Cluster(name) => *name == self.name,
+            FreezeScope::Project(_) | FreezeScope::Application(_) => false,
+        });
+        let widest = here.min_by_key(|freeze| &freeze.scope);
+        self.frozen = widest.map(|freeze| format!("{} is frozen by {}: {}", freeze.scope, freeze.by, freeze.reason));
+        self
+    }
+
     pub(crate) fn of(view: ClusterView, now: Timestamp) -> Self {
         let ClusterView { cluster, connected, connection_changed_at, verified_at, position, acked, .. } = view;
         let facts = cluster.facts.unwrap_or_default();
@@ -113,9 +153,28 @@ impl ClusterObject {
                 .map(|(sync, health, count)| TargetCount { sync, health, count })
                 .collect(),
             certificate_not_after: view.certificate_not_after,
+            certificate: None,
             join_token_expires_at: view.join_token_expires_at,
+            problem: view.problem,
             created_at: cluster.created_at,
             revision: cluster.revision,
+            frozen: None,
+        }
+    }
+}
+
+// === impl CertificateView ===
+
+impl CertificateView {
+    pub(crate) fn of(certificate: IssuedCertificate, trust_domain: &str, now: Timestamp) -> Self {
+        let identity = SpiffeId { trust_domain: trust_domain.to_owned(), cluster: certificate.cluster };
+        Self {
+            identity: identity.to_string(),
+            serial: certificate.serial,
+            issued_at: certificate.issued_at,
+            not_after: certificate.not_after,
+            days_left: certificate.not_after.duration_since(now).as_secs().div_euclid(86_400),
+            revoked: certificate.revoked,
         }
     }
 }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_domain::operation::OperationPhase;
-use windlass_domain::status::{OperationState, ResultCode};
+use windlass_domain::status::{HookResult, OperationState, ResourceResult, ResultCode};
+use windlass_domain::target::OperationOptions;
 use windlass_domain::time::Timestamp;
 use windlass_store::OperationRecord;
 
@@ -44,6 +45,10 @@ pub(crate) struct OperationRequestView {
     pub(crate) deadline: Timestamp,
     /// Whether it was asked to stop.
     pub(crate) terminate: bool,
+    /// What it does otherwise than the application's settings say: only these objects, nothing written, and so on.
+    #[schema(value_type = Object)]
+    #[serde(skip_serializing_if = "OperationOptions::is_default")]
+    pub(crate) options: OperationOptions,
 }
 
 /// How it stands.
@@ -74,6 +79,10 @@ pub(crate) struct ResultView {
     #[schema(value_type = String)]
     pub(crate) status: ResultCode,
     pub(crate) message: String,
+    /// Of a hook: `{phase, outcome}`, when it ran and what came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) hook: Option<HookResult>,
 }
 
 // === impl OperationObject ===
@@ -89,6 +98,7 @@ impl From<OperationRecord> for OperationObject {
             requested_at: request.requested_at,
             deadline: request.deadline,
             terminate: request.terminate,
+            options: request.options,
         });
         let state = state.as_ref().map(OperationStateView::from);
         Self { id, application: name.to_string(), cluster: cluster_name, by, request, state, revision }
@@ -99,11 +109,6 @@ impl From<OperationRecord> for OperationObject {
 
 impl From<&OperationState> for OperationStateView {
     fn from(state: &OperationState) -> Self {
-        let result = |result: &windlass_domain::status::ResourceResult| ResultView {
-            key: Key::from(&result.key),
-            status: result.status,
-            message: result.message.clone(),
-        };
         Self {
             id: state.id,
             by: state.by.clone(),
@@ -112,7 +117,16 @@ impl From<&OperationState> for OperationStateView {
             revision: state.revision.clone(),
             started_at: state.started_at,
             finished_at: state.finished_at,
-            results: state.results.iter().map(result).collect(),
+            results: state.results.iter().map(ResultView::from).collect(),
         }
+    }
+}
+
+// === impl ResultView ===
+
+impl From<&ResourceResult> for ResultView {
+    fn from(result: &ResourceResult) -> Self {
+        let message = result.message.clone();
+        Self { key: Key::from(&result.key), status: result.status, message, hook: result.hook }
     }
 }

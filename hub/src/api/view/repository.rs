@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use windlass_store::RepositoryRecord;
+use windlass_store::{RepositoryRecord, RepositorySettings};
 
 /// A repository's settings.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -16,6 +16,16 @@ pub(crate) struct RepositoryObject {
     /// CA certificates for this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca_pem: Option<String>,
+    /// Whether a client certificate is among the credentials.
+    pub(crate) has_client_certificate: bool,
+    /// Whether the server's certificate is not checked.
+    pub(crate) insecure: bool,
+    /// The proxy's address, without user and password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy: Option<String>,
+    /// Hosts that are reached without it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) no_proxy: String,
     pub(crate) revision: u64,
 }
 
@@ -23,7 +33,8 @@ pub(crate) struct RepositoryObject {
 
 impl From<RepositoryRecord> for RepositoryObject {
     fn from(record: RepositoryRecord) -> Self {
-        let RepositoryRecord { url, name, has_credentials, ca_pem, revision } = record;
-        Self { url, name, has_credentials, ca_pem, revision }
+        let RepositoryRecord { url, name, has_credentials, ca_pem, settings, revision } = record;
+        let RepositorySettings { proxy, no_proxy, insecure, client_certificate: has_client_certificate } = settings;
+        Self { url, name, has_credentials, ca_pem, has_client_certificate, insecure, proxy, no_proxy, revision }
     }
 }

@@ -5,11 +5,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_domain::application::Cascade;
 use windlass_domain::health::HealthStatus;
-use windlass_domain::status::{self, SyncStatus, TargetSummary};
+use windlass_domain::status::{self, ConditionKind, SyncStatus, TargetSummary};
+use windlass_domain::target::{PauseKind, Paused};
 use windlass_domain::time::Timestamp;
+use windlass_domain::window::{self, Window, Wish};
 use windlass_store::TargetView;
 
-use super::{Condition, FreshnessView, Key, OperationStateView};
+use super::{Condition, FreshnessView, Key, OperationStateView, PausedView};
 
 /// A target with its status.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -51,10 +53,33 @@ pub(crate) struct TargetObject {
     /// An operation that a person asked for and that is not finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) requested_operation: Option<Uuid>,
+    /// Why nothing is begun: a freeze, or applications that this one waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) paused: Option<PausedView>,
+    /// How the project's sync windows stand for it now; absent when none is about it, and in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sync_window: Option<SyncWindowView>,
     /// Set when the target is on its way out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) removing: Option<Cascade>,
+}
+
+/// What the sync windows of a target allow now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SyncWindowView {
+    /// Whether commits are applied as they come.
+    pub(crate) automated: bool,
+    /// Whether a person may sync.
+    pub(crate) manual: bool,
+    /// What closes it; absent while nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<String>,
+    /// When that may change next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// Deletions that wait.
@@ -91,7 +116,7 @@ impl TargetObject {
             revision: text(|s| &s.revision),
             bundle: summary.and_then(|s| s.bundle).map(|bundle| bundle.to_string()),
             synced_revision: summary.and_then(|s| s.synced_revision.clone()),
-            conditions: summary.map(|s| conditions(s, name)).unwrap_or_default(),
+            conditions: summary.map(|s| conditions(s, name)).into_iter().flatten().chain(paused(target)).collect(),
             hold: summary.and_then(|s| s.hold.as_ref()).map(HoldView::from),
             operation: summary.and_then(|s| s.operation.as_ref()).map(OperationStateView::from),
             requested_operation: target
@@ -99,8 +124,27 @@ impl TargetObject {
                 .as_ref()
                 .and_then(|spec| spec.operation.as_ref())
                 .map(|operation| operation.id),
+            paused: pause_of(target).map(PausedView::from),
+            sync_window: None,
             removing: target.removing.as_ref().map(|removing| removing.cascade),
         }
+    }
+}
+
+// === impl SyncWindowView ===
+
+impl SyncWindowView {
+    /// `None` without windows: nothing stands in the way.
+    pub(crate) fn at(windows: &[Window], now: Timestamp) -> Option<Self> {
+        let zones = |name: &str| jiff::tz::TimeZone::get(name).ok();
+        let may = |wish| window::verdict(windows, wish, now, &zones);
+        let (automated, manual) = (may(Wish::Automated), may(Wish::Manual));
+        (!windows.is_empty()).then(|| Self {
+            automated: automated.closed.is_none(),
+            manual: manual.closed.is_none(),
+            closed: automated.closed,
+            until: automated.until,
+        })
     }
 }
 
@@ -119,6 +163,27 @@ fn effective_sync(summary: Option<&TargetSummary>, current: bool) -> SyncStatus 
         Some(summary) => summary.sync.max(SyncStatus::OutOfSync),
         None => SyncStatus::Unknown,
     }
+}
+
+fn pause_of(target: &TargetView) -> Option<&Paused> {
+    let removing = target.removing.as_ref().and_then(|removing| removing.paused.as_ref());
+    target.spec.as_ref().and_then(|spec| spec.paused.as_ref()).or(removing)
+}
+
+/// What the hub makes wait.
+fn paused(target: &TargetView) -> Option<Condition> {
+    let paused = pause_of(target)?;
+    let (kind, message) = match paused.kind {
+        PauseKind::Freeze => (ConditionKind::WritesFrozen, format!("{} (by {})", paused.message, paused.by)),
+        PauseKind::DependsOn => (ConditionKind::DependencyWait, paused.message.clone()),
+    };
+    // The agent says so too, once it has heard of it.
+    let mut said = target.summary.iter().flat_map(|summary| &summary.conditions);
+    if said.any(|condition| condition.kind == kind) {
+        return None;
+    }
+    let condition = status::Condition { kind, message, since: paused.since };
+    Some(Condition::of(&condition, Some(&target.cluster_name)))
 }
 
 fn conditions(summary: &TargetSummary, cluster: &str) -> Vec<Condition> {

@@ -204,7 +204,7 @@ impl Follow {
             ChangeKind::Application => change.name == name.to_string(),
             // What an application reports is as fresh as its clusters.
             ChangeKind::Cluster => true,
-            ChangeKind::Operation | ChangeKind::Repository => false,
+            ChangeKind::Operation | ChangeKind::Repository | ChangeKind::Project => false,
         }
     }
 
@@ -218,6 +218,7 @@ impl Follow {
             ChangeKind::Cluster => self.cluster(&change.name).await,
             ChangeKind::Operation => self.operation(&change.id).await,
             ChangeKind::Repository => Ok((self.caller.may(route::REPOSITORIES, route::GET, &change.id), None)),
+            ChangeKind::Project => Ok((self.caller.may(route::PROJECTS, route::GET, &change.id), None)),
         };
         looked.map_err(|error| {
             tracing::warn!(%error, "a watch ends: a changed thing cannot be read");
@@ -227,7 +228,14 @@ impl Follow {
 
     async fn application(&self, name: &str) -> Result<(bool, Option<Value>), StoreError> {
         let Ok(name) = ApplicationName::parse(name) else { return Ok((false, None)) };
-        let Some(view) = self.shared.state.store.application_view(&name).await? else { return Ok((false, None)) };
+        let store = &self.shared.state.store;
+        if !self.objects {
+            let application = store.application(&name).await?;
+            let visible =
+                |application| self.caller.may(route::APPLICATIONS, route::GET, &application_object(application));
+            return Ok((application.as_ref().is_some_and(visible), None));
+        }
+        let Some(view) = store.application_item(&name).await? else { return Ok((false, None)) };
         let visible = self.caller.may(route::APPLICATIONS, route::GET, &application_object(&view.application));
         Ok((visible, value(&ApplicationItem::of(&view, self.shared.state.clock.now()))))
     }
@@ -252,6 +260,7 @@ impl Follow {
             ChangeKind::Cluster => route::CLUSTERS,
             ChangeKind::Repository => route::REPOSITORIES,
             ChangeKind::Operation => route::OPERATIONS,
+            ChangeKind::Project => route::PROJECTS,
         };
         self.caller.may_all(resource, route::GET)
     }

@@ -1,0 +1,119 @@
+//! Who may call, and who may renew.
+
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, KeyPair};
+use windlass_domain::cluster::ClusterFacts;
+use windlass_domain::digest::Digest;
+use windlass_domain::exchange::{Hello, PROTOCOL_VERSION};
+use windlass_runtime::clock::Clock;
+use windlass_store::{NewCluster, SealKey, SqlStore, StoreUrl};
+
+use super::*;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A cluster that has joined and had a session, with the hub's store.
+struct World {
+    store: Arc<dyn Store>,
+    authority: Arc<Authority>,
+    cluster: Uuid,
+    start: Timestamp,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let seal = SealKey::load_or_create(&dir.path().join("seal.key")).expect("a seal key");
+        let url = StoreUrl::sqlite(dir.path().join("store.db"));
+        let store: Arc<dyn Store> = Arc::new(SqlStore::open(&url, seal).await.expect("a store"));
+        let authority = Authority::load(store.as_ref(), Clock::system()).await.expect("an authority");
+        let start = Clock::system().now();
+        let new = NewCluster {
+            uid: Uuid::from_u128(1),
+            name: "eu-1".into(),
+            labels: Default::default(),
+            server_aliases: Vec::new(),
+        };
+        let cluster = store.create_cluster(new, start).await.expect("a cluster").uid;
+        let nothing = Digest::of(b"");
+        let hello = Hello {
+            instance: Uuid::nil(),
+            protocol: PROTOCOL_VERSION,
+            facts: ClusterFacts { kube_system_uid: "home".into(), ..ClusterFacts::default() },
+            discovery: nothing,
+            position: None,
+            rows: nothing,
+            reported: nothing,
+        };
+        store.open_session(cluster, &hello, start).await.expect("a session");
+        Self { store, authority, cluster, start, _dir: dir }
+    }
+
+    /// A certificate that is so old at the start of the world.
+    async fn certificate(&self, age: Duration) -> PeerCertificate {
+        let key = KeyPair::generate().expect("a key");
+        let csr = CertificateParams::default().serialize_request(&key).expect("a request");
+        let csr = CertificateRequest::parse(csr.der()).expect("a request");
+        let at = self.start - age;
+        let issued = of_key(self.store.as_ref(), &self.authority, &csr, self.cluster, at).await.expect("a certificate");
+        PeerCertificate { cluster: self.cluster, serial: issued.serial, not_after: issued.not_after }
+    }
+
+    /// What the hub answers to a call and to a renewal so much later; empty for yes.
+    async fn answers(&self, peer: &PeerCertificate, later: Duration, kube_system_uid: &str) -> (String, String) {
+        let (store, now) = (self.store.as_ref(), self.start + later);
+        let text =
+            |answer: Result<(), Status>| answer.err().map(|status| status.message().to_owned()).unwrap_or_default();
+        (text(check(store, peer, now).await), text(check_renewal(store, peer, kube_system_uid, now).await))
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_ended_may_renew_within_the_grace_and_do_nothing_else() {
+    let world = World::new().await;
+    let peer = world.certificate(Duration::ZERO).await;
+    assert_eq!(world.answers(&peer, 6 * DAY, "home").await, (String::new(), String::new()));
+    for later in [8 * DAY, 96 * DAY] {
+        let (call, renewal) = world.answers(&peer, later, "home").await;
+        assert!(call.contains("it can only be renewed"), "{call}");
+        assert_eq!(renewal, "");
+    }
+    let (_, renewal) = world.answers(&peer, 98 * DAY, "home").await;
+    assert!(renewal.contains("more than 90 days ago") && renewal.contains("windlass cluster token"), "{renewal}");
+}
+
+#[tokio::test]
+async fn the_word_for_an_agent_says_that_renewing_helps_only_when_it_does() {
+    let world = World::new().await;
+    let peer = world.certificate(Duration::ZERO).await;
+    let ended = check(world.store.as_ref(), &peer, world.start + 8 * DAY).await.expect_err("a refusal");
+    assert_eq!(ended.metadata().get(CERTIFICATE).map(|word| word.as_bytes()), Some(&b"ended"[..]));
+    let unknown = PeerCertificate { serial: "01".into(), ..peer };
+    let unknown = check(world.store.as_ref(), &unknown, world.start).await.expect_err("a refusal");
+    assert!(unknown.metadata().get(CERTIFICATE).is_none());
+}
+
+#[tokio::test]
+async fn refused_renewals_say_why() {
+    let world = World::new().await;
+    let older = world.certificate(DAY).await;
+    let peer = world.certificate(Duration::ZERO).await;
+    let after = 8 * DAY;
+    let stranger = PeerCertificate { serial: "01".into(), ..peer.clone() };
+    let foreign = PeerCertificate { cluster: Uuid::from_u128(9), ..peer.clone() };
+    for (who, uid, want) in [
+        (&older, "home", "a newer one was issued"),
+        (&peer, "elsewhere", "another cluster than before"),
+        (&peer, "", "another cluster than before"),
+        (&stranger, "home", "does not know the certificate 01"),
+        (&foreign, "home", "does not know the certificate"),
+    ] {
+        let (call, renewal) = world.answers(who, after, uid).await;
+        assert!(renewal.contains(want) && !call.is_empty(), "{renewal}");
+    }
+    world.store.delete_cluster("eu-1").await.expect("it is removed");
+    let (_, renewal) = world.answers(&peer, Duration::ZERO, "home").await;
+    assert!(renewal.contains("its cluster was removed"), "{renewal}");
+}

@@ -1,0 +1,112 @@
+//! `PUT /projects/{name}` and `POST /projects`: an Argo CD AppProject manifest, as it stands.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::Value;
+use windlass_domain::project::{AppProject, InvalidProject, ProjectManifest};
+use windlass_store::{Expected, PutOutcome};
+
+use crate::api::applications::get::etag;
+use crate::api::applications::put::{OUTCOME, word};
+use crate::api::caller::Caller;
+use crate::api::error::{ApiError, Result};
+use crate::api::input::{Body, Parameters, if_match};
+use crate::api::view::ProjectObject;
+use crate::api::{Shared, route};
+
+/// How often a write is tried while others write the same project.
+const ATTEMPTS: u32 = 3;
+
+type Answer = (StatusCode, HeaderMap, Json<ProjectObject>);
+
+/// Creates or replaces a project; its applications are looked at anew. `If-Match` with the revision that was read refuses to overwrite somebody else's change.
+#[utoipa::path(put, path = "/api/v1/projects/{name}", tag = "projects",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header)),
+    request_body(content = Object, description = "An argoproj.io/v1alpha1 AppProject"),
+    responses((status = 200, body = ProjectObject), (status = 201, body = ProjectObject), (status = 409, body = crate::api::error::Problem)))]
+pub(crate) async fn put(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Body(body): Body<Value>,
+) -> Result<Answer> {
+    let manifest = parse(&body)?;
+    if manifest.name != name {
+        let message = format!("the manifest is of {:?}, the path of {name:?}; make them equal", manifest.name);
+        return Err(ApiError::invalid("metadata.name", message));
+    }
+    let expected = if_match(&headers)?.map_or(Expected::Anything, Expected::Revision);
+    write(&shared, &caller, &manifest, expected).await
+}
+
+/// Creates a project; one that is there already is a conflict, unless `upsert=true`.
+#[utoipa::path(post, path = "/api/v1/projects", tag = "projects",
+    params(("upsert" = Option<bool>, Query)),
+    request_body(content = Object, description = "An argoproj.io/v1alpha1 AppProject"),
+    responses((status = 201, body = ProjectObject), (status = 200, body = ProjectObject), (status = 409, body = crate::api::error::Problem)))]
+pub(crate) async fn create(
+    State(shared): State<Shared>,
+    caller: Caller,
+    parameters: Parameters,
+    Body(body): Body<Value>,
+) -> Result<Answer> {
+    let upsert: bool = parameters.only(&["upsert"])?.parsed("upsert", "true or false")?.unwrap_or(false);
+    let manifest = parse(&body)?;
+    write(&shared, &caller, &manifest, if upsert { Expected::Anything } else { Expected::Nothing }).await
+}
+
+/// Writes over exactly what the grants were checked against.
+async fn write(shared: &Shared, caller: &Caller, manifest: &ProjectManifest, expected: Expected) -> Result<Answer> {
+    let mut attempt = 1;
+    loop {
+        let existing = shared.state.store.project(&manifest.name).await?;
+        let action = if existing.is_some() { route::UPDATE } else { route::CREATE };
+        caller.require(route::PROJECTS, action, &manifest.name)?;
+        check(&manifest.name, existing.as_ref(), expected)?;
+        let seen = existing.map_or(Expected::Nothing, |existing| Expected::Revision(existing.revision));
+        match store(shared, manifest, seen).await {
+            Err(error) if error.is_conflict() && expected == Expected::Anything && attempt < ATTEMPTS => attempt += 1,
+            answer => return answer,
+        }
+    }
+}
+
+fn check(name: &str, existing: Option<&AppProject>, expected: Expected) -> Result<()> {
+    match (expected, existing) {
+        (Expected::Nothing, Some(_)) => {
+            Err(ApiError::conflict(format!("project {name:?} exists already; use upsert to change it")))
+        }
+        (Expected::Revision(_), None) => Err(ApiError::not_found("project", name)),
+        (Expected::Revision(expected), Some(existing)) if expected != existing.revision => {
+            let found = existing.revision;
+            Err(ApiError::conflict(format!(
+                "project {name:?} is at revision {found}, not {expected}: read it and change that"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn store(shared: &Shared, manifest: &ProjectManifest, seen: Expected) -> Result<Answer> {
+    let put = shared.state.store.put_project(manifest, seen, shared.state.clock.now()).await?;
+    // Whatever the outcome: the answer of the write that changed it may have been lost, and nobody told.
+    shared.state.desired.project_changed(&put.value.name);
+    let status = if put.outcome == PutOutcome::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut headers = etag(put.value.revision);
+    headers.insert(OUTCOME, HeaderValue::from_static(word(put.outcome)));
+    Ok((status, headers, Json(ProjectObject::of(&put.value))))
+}
+
+fn parse(body: &Value) -> Result<ProjectManifest> {
+    ProjectManifest::parse(body).map_err(|error| {
+        let field = match &error {
+            InvalidProject::Kind(_) => "kind",
+            InvalidProject::Name(_) => "metadata.name",
+            InvalidProject::Malformed(_) => "spec",
+            InvalidProject::Field { field, .. } => field,
+        };
+        ApiError::invalid(field, error.to_string())
+    })
+}
