@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use windlass_domain::cluster::ClusterFacts;
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
@@ -19,7 +20,7 @@ use windlass_runtime::{telemetry, tls};
 
 use crate::args::Args;
 use crate::desired::{DirectoryChunks, Durable, SealKey};
-use crate::identity::{self, Identity};
+use crate::identity::{self, Credentials, Identity};
 use crate::intake::Intake;
 use crate::link::{self, Connection, Fetcher};
 use crate::observe::{Cluster, WatchScope, Watches, discovery};
@@ -34,6 +35,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How often a cluster that does not answer at the start is asked again.
 const CLUSTER_RETRY: Duration = Duration::from_secs(2);
 
+/// Where agents are installed.
+const DEFAULT_HOME: &str = "windlass-system";
 const LINKED: &str = "session with the hub";
 
 /// Runs the agent until a signal.
@@ -70,16 +73,20 @@ async fn run(args: Args) -> Result<()> {
 async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readiness) -> Result<()> {
     let cluster = Cluster::connect(args.kubeconfig.as_deref(), clock.clone()).await.context("the cluster")?;
     let (facts, served) = first_answer(&cluster, clock).await;
-    let identity = Arc::new(identify(args, &facts, clock).await?);
+    let identity = identify(args, &facts, clock).await?;
+    let (installation, cluster_uid) = (identity.installation, identity.cluster);
+    let credentials = Credentials::new(identity);
+    let kube_system_uid = facts.kube_system_uid.clone();
     let store = DirectoryChunks::open(args.state_dir.clone()).await.context("the state directory")?;
     let durable = Durable::open(store, seal_key(&args.identity_dir)?).await.context("the durable copy")?;
 
     let (inbox, engine_inbox) = mpsc::channel(INBOX);
     let (events, seen) = mpsc::channel(INBOX);
     let (to_link, link_inbox) = mpsc::channel(INBOX);
+    let (rediscover, discovery_due) = mpsc::channel(1);
     let watches = Watches::new(cluster.clone(), WatchScope::All, events, shutdown.clone());
     let intake = Intake::restore(
-        identity.cluster,
+        cluster_uid,
         durable.clone(),
         watches.clone(),
         clock.clone(),
@@ -88,27 +95,41 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
         inbox.clone(),
     );
     let intake = Arc::new(intake);
-    let service = link::Service::new(Arc::clone(&identity), clock.clone(), link_inbox, Arc::clone(&intake));
+    let service = link::Service::new(credentials.clone(), clock.clone(), link_inbox, Arc::clone(&intake));
     let engine = Engine::restore(
         Parts {
-            installation: identity.installation.to_string(),
+            installation: installation.to_string(),
             clock: clock.clone(),
             durable,
             watches: watches.clone(),
             discovery: served,
             executor: Executor::new(cluster.clone(), inbox.clone()),
+            rediscover: rediscover.clone(),
+            home: home(),
             link: to_link,
             fetcher: Arc::new(FromHub(service.fetcher())),
         },
         inbox.clone(),
     );
-    shutdown.spawn(pass_on(seen, inbox.clone()));
-    shutdown.spawn(follow_discovery(cluster, watches, clock.clone(), intake, inbox));
+    let (pauses, paused) = mpsc::channel(8);
+    watches.watch_pauses(pauses);
+    shutdown.spawn(pass_on(seen, inbox.clone(), Input::Observed));
+    shutdown.spawn(pass_on(paused, inbox.clone(), Input::Paused));
+    watches.watch_definitions(rediscover);
+    shutdown.spawn(follow_discovery(cluster, discovery_due, clock.clone(), intake, inbox));
     shutdown.spawn(show_connection(service.connection(), readiness));
     shutdown.spawn(service.run(shutdown.token()));
-    tracing::info!(cluster = %identity.cluster, "agent is working");
+    let renewing = identity::keep_renewed(credentials, args.identity_dir.clone(), kube_system_uid, clock.clone());
+    shutdown.spawn(until(shutdown.token(), renewing));
+    tracing::info!(cluster = %cluster_uid, "agent is working");
     engine.run(engine_inbox, shutdown.token()).await;
     Ok(())
+}
+
+/// The namespace of the agent's own pod, or the one that it is installed in by default.
+fn home() -> String {
+    let told = std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace").ok();
+    told.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_HOME.to_owned())
 }
 
 /// An apiserver that does not answer is waited for: an agent starts with its node.
@@ -176,24 +197,22 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
-async fn pass_on(mut seen: mpsc::Receiver<crate::observe::Event>, inbox: mpsc::Sender<Input>) {
+async fn pass_on<T>(mut seen: mpsc::Receiver<T>, inbox: mpsc::Sender<Input>, input: impl Fn(T) -> Input) {
     while let Some(event) = seen.recv().await {
-        if inbox.send(Input::Observed(event)).await.is_err() {
+        if inbox.send(input(event)).await.is_err() {
             return;
         }
     }
 }
 
-/// Reads discovery again when definitions changed, and only then.
+/// Reads discovery again when definitions changed or the engine asks for it, and only then.
 async fn follow_discovery(
     cluster: Cluster,
-    watches: Watches,
+    mut due: mpsc::Receiver<()>,
     clock: Clock,
     intake: Arc<Intake>,
     inbox: mpsc::Sender<Input>,
 ) {
-    let (changed, mut due) = mpsc::channel(1);
-    watches.watch_definitions(changed);
     while due.recv().await.is_some() {
         let discovery = loop {
             match discovery::read(&cluster).await {
@@ -208,6 +227,14 @@ async fn follow_discovery(
         if inbox.send(Input::Discovered(discovery)).await.is_err() {
             return;
         }
+    }
+}
+
+/// Work that ends only with the process.
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! It lives in one directory that only the agent's user may read. `identity.json` is written last: without it there is no identity, whatever else is there.
 
+mod credentials;
 mod directory;
 mod join;
 mod leaf;
 mod pin;
+mod renew;
+pub(crate) mod skew;
 #[cfg(test)]
 pub(crate) mod test_pki;
 #[cfg(test)]
@@ -19,7 +22,9 @@ use windlass_domain::digest::DigestKey;
 use windlass_domain::time::Timestamp;
 use windlass_runtime::tls::PemIdentity;
 
+pub use credentials::Credentials;
 pub use join::{join, join_once};
+pub use renew::keep_renewed;
 
 /// An agent that has joined. It has no `Debug` and no `Serialize`: it holds a private key.
 #[derive(Clone)]
@@ -38,6 +43,10 @@ pub struct Identity {
     pub kube_system_uid: String,
     /// Key under which Secrets are digested.
     pub digest_key: DigestKey,
+    /// The certificate's serial number, lower-case hex, as the hub shows it.
+    pub serial: String,
+    /// When the certificate begins.
+    pub not_before: Timestamp,
     /// When the certificate ends.
     pub not_after: Timestamp,
     /// What the agents listener's certificate must lead to.
@@ -98,8 +107,16 @@ pub enum Error {
         /// Its words.
         reason: String,
     },
+    /// The hub refused to renew the certificate.
+    #[error("the hub at {hub} refused to renew the certificate: {reason}")]
+    RenewalRefused {
+        /// Its address.
+        hub: String,
+        /// Its words, or what they mean.
+        reason: String,
+    },
     /// The hub's answer cannot be used.
-    #[error("the hub's answer to the join cannot be used: {0}")]
+    #[error("the hub's answer cannot be used: {0}")]
     Reply(String),
     /// No key can be made.
     #[error("cannot make a key: {0}")]
@@ -124,5 +141,30 @@ impl Identity {
     /// When it is there and cannot be used. It is never replaced silently: another key would be another agent.
     pub fn load(directory: &Path) -> Result<Option<Self>, Error> {
         directory::load(directory)
+    }
+
+    /// When the certificate should be renewed: at two thirds of its life, and up to a twentieth of it later, chosen by `entropy`, so that clusters that
+    /// joined together do not come back together.
+    pub fn renewal_due(&self, entropy: u64) -> Timestamp {
+        let life = self.not_after.duration_since(self.not_before).unsigned_abs();
+        let wait = life * 2 / 3 + windlass_runtime::backoff::spread(life / 20, entropy);
+        self.not_before.saturating_add(wait).unwrap_or(self.not_after)
+    }
+
+    /// What a TLS alert of the hub means for this certificate, in words; nothing when it is about something else.
+    pub(crate) fn explain_alert(&self, problem: &str, now: Timestamp) -> Option<String> {
+        let alert = ["CertificateExpired", "CertificateRevoked", "BadCertificate", "UnknownCA", "CertificateUnknown"]
+            .into_iter()
+            .find(|alert| problem.contains(alert))?;
+        let Self { serial, not_after, .. } = self;
+        let ended = if *not_after <= now { "it ended" } else { "it ends" };
+        let why = match alert {
+            "CertificateExpired" => "too long ago for a renewal, or the hub's clock is wrong",
+            "CertificateRevoked" => "and was revoked",
+            _ => "and the hub no longer trusts what signed it",
+        };
+        Some(format!(
+            "the hub does not take this agent's certificate ({serial}): {ended} at {not_after}, {why}; if that is right, join again with a new token (windlass cluster token)"
+        ))
     }
 }

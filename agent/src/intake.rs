@@ -128,6 +128,7 @@ impl Intake {
             full = delta.full,
             "rows taken"
         );
+        let first = held.position.is_none();
         held.position = Some(delta.to);
         let frozen = next.frozen.clone();
         held.state = next;
@@ -136,7 +137,7 @@ impl Intake {
             stated.position = Some(delta.to);
             stated.rows = delta.digest;
         }
-        let rows = Input::Rows { changed: delta.rows, finished: delta.finished, frozen };
+        let rows = Input::Rows { changed: delta.rows, finished: delta.finished, frozen, first };
         self.engine.send(rows).await.map_err(|_| "the agent is stopping".to_owned())
     }
 }

@@ -8,13 +8,19 @@
 //! | [`desired`] | the durable copy |
 //! | [`observe`] | discovery, watches, looks |
 //! | [`sync`] | the engine: assess, plan, apply, prune, report |
+//! | [`plan`] | what the engine would do with manifests in files |
+//! | [`script`] | Lua that people give |
+//! | [`inspect`] | its decisions on files |
 //! | [`app`] | the only wiring |
 
 pub mod app;
 pub mod args;
 pub mod desired;
 pub mod identity;
+pub mod inspect;
 pub mod intake;
 pub mod link;
 pub mod observe;
+pub mod plan;
+pub mod script;
 pub mod sync;

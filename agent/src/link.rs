@@ -31,7 +31,7 @@ use windlass_domain::time::Timestamp;
 use windlass_runtime::backoff::{self, Backoff};
 use windlass_runtime::clock::Clock;
 
-use crate::identity::Identity;
+use crate::identity::Credentials;
 use outbox::Outbox;
 
 pub use fetch::{Fetched, Fetcher};
@@ -110,7 +110,7 @@ pub struct Service<D> {
 
 /// What every session uses.
 struct Link<D> {
-    identity: Arc<Identity>,
+    credentials: Credentials,
     clock: Clock,
     desired: Arc<D>,
     outbox: Arc<Outbox>,
@@ -125,23 +125,24 @@ struct Memory {
 }
 
 /// How a session ended.
-#[derive(Debug)]
 struct Ended {
     /// Whether the hub had answered a comparison: then the next dial comes soon.
     healthy: bool,
     reason: String,
     /// What the hub asked for.
     retry_after: Option<Duration>,
+    /// Its connection, where it works and only gives way to one with a renewed certificate.
+    line: Option<session::Line>,
 }
 
 // === impl Service ===
 
 impl<D: Desired> Service<D> {
     /// A link that hears the engine through `inbox`. Bound the channel as you like: it is emptied whether or not the hub is there.
-    pub fn new(identity: Arc<Identity>, clock: Clock, inbox: mpsc::Receiver<Input>, desired: Arc<D>) -> Self {
+    pub fn new(credentials: Credentials, clock: Clock, inbox: mpsc::Receiver<Input>, desired: Arc<D>) -> Self {
         let down = Connection::Down { since: clock.now(), reason: String::new() };
         let connection = watch::Sender::new(down);
-        Self { link: Link { identity, clock, desired, outbox: Arc::default(), connection }, inbox }
+        Self { link: Link { credentials, clock, desired, outbox: Arc::default(), connection }, inbox }
     }
 
     /// How the link is, from now on.
@@ -151,7 +152,7 @@ impl<D: Desired> Service<D> {
 
     /// What fetches contents, over a connection of its own.
     pub fn fetcher(&self) -> Fetcher {
-        Fetcher::new(Arc::clone(&self.link.identity), self.link.clock.clone())
+        Fetcher::new(self.link.credentials.clone(), self.link.clock.clone())
     }
 
     /// Dials, holds sessions and dials again, until `shutdown`.
@@ -175,11 +176,18 @@ impl<D: Desired> Service<D> {
 
 impl<D: Desired> Link<D> {
     async fn run(&self) {
-        let (mut memory, mut backoff) = (Memory::default(), Backoff::new());
+        let (mut memory, mut backoff, mut line) = (Memory::default(), Backoff::new(), None);
+        let mut renewed = self.credentials.subscribe();
         loop {
-            let ended = session::run(self, &mut memory).await;
+            renewed.mark_unchanged();
+            let mut ended = session::run(self, &mut memory, line.take()).await;
             if ended.healthy {
                 backoff.reset();
+            }
+            line = ended.line.take();
+            if line.is_some() {
+                tracing::info!("the session goes over to the renewed certificate");
+                continue;
             }
             let wait = match ended.retry_after {
                 Some(asked) => backoff::after(asked, backoff::entropy()),
@@ -187,7 +195,11 @@ impl<D: Desired> Link<D> {
             };
             tracing::warn!(reason = %ended.reason, ?wait, "no session with the hub");
             self.connection.send_replace(Connection::Down { since: self.clock.now(), reason: ended.reason });
-            self.clock.sleep(wait).await;
+            tokio::select! {
+                () = self.clock.sleep(wait) => {}
+                // The sender is in `self`, so that this is a renewal: what was refused may be taken now.
+                _ = renewed.changed() => {}
+            }
         }
     }
 }

@@ -10,10 +10,12 @@ pub mod slim;
 pub mod watch;
 
 mod answer;
+mod budget;
 mod definitions;
 mod frames;
 pub(crate) mod path;
 mod pause;
+mod pauses;
 mod proofs;
 mod stream;
 
@@ -23,4 +25,5 @@ pub(crate) mod mock;
 mod tests;
 
 pub use client::Cluster;
+pub use pauses::{PAUSE, Pauses};
 pub use watch::{Event, WatchScope, Watches};

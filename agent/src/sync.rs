@@ -7,14 +7,40 @@
 //! |---|---|
 //! | [`engine`] | the loop: inputs in, dirty targets evaluated |
 //! | [`target`] | one target's state, and its durable form |
-//! | [`evaluate`] | completes the desired bundle, assesses, starts operations |
-//! | [`execute`] | carries out one action, one question |
+//! | [`evaluate`] | assesses a target, decides what is next |
+//! | [`bundle`] | fetches, completes and keeps the desired bundle |
+//! | [`ask`] | questions to the cluster |
+//! | [`manual`], [`automated`], [`removal`] | which operation begins |
+//! | [`begin`], [`operate`], [`running`] | an operation begins; goes on and ends; its state and durable form |
+//! | [`follow`], [`blocked`] | what a running operation is told; whether anything may be written |
+//! | [`execute`], [`carry_out`] | carries out questions; actions |
+//! | [`apply`], [`replace`], [`hook`], [`check`], [`delete`], [`namespace`] | one write each |
 //! | [`outcome`] | what an answer of the cluster changes |
 //! | [`watched`] | live objects of interest, and who is interested |
 //! | [`contents`] | contents by address: staged, durable, asked for |
+//! | [`unused`], [`prove`] | whether what left git is empty or unused |
+//! | [`recover`] | a lost inventory, rebuilt from the cluster |
+//! | [`kinds`] | kinds that are no longer served |
+//! | [`words`] | what is said of an object after a write |
 //! | [`report`] | a target's report |
 
+mod ask;
+mod automated;
+mod begin;
+mod bundle;
+mod carry_out;
+mod check;
+mod follow;
+mod kinds;
+mod manual;
+mod operate;
+mod removal;
+pub mod replace;
+mod unused;
+mod words;
+
 pub mod apply;
+pub mod blocked;
 pub mod client;
 pub mod contents;
 pub mod delete;
@@ -22,9 +48,13 @@ pub mod dry_run;
 pub mod engine;
 pub mod evaluate;
 pub mod execute;
+pub mod hook;
 pub mod input;
 pub mod namespace;
 pub mod outcome;
+pub mod prove;
+pub mod recover;
 pub mod report;
+pub mod running;
 pub mod target;
 pub mod watched;

@@ -1,4 +1,8 @@
-//! The identity on disk: `key.pem`, `instance`, `digest.key`, and `identity.json` last. Files are 0600, written beside and renamed, with fsync.
+//! The identity on disk: a key, `instance`, `digest.key`, and `identity.json` last, which names the key's file. Files are 0600, written beside and renamed,
+//! with fsync.
+//!
+//! A renewal makes `next.pem` before it asks, and copies it to a file of its own name before `identity.json` names that: at every moment the certificate
+//! that is named has its key. What nothing names is removed afterwards.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -17,10 +21,12 @@ use windlass_domain::time::Timestamp;
 use windlass_runtime::tls::PemIdentity;
 use zeroize::Zeroizing;
 
-use super::{Error, Identity};
+use super::{Error, Identity, leaf};
 
 const IDENTITY: &str = "identity.json";
 const KEY: &str = "key.pem";
+/// The key of a renewal that was not answered yet.
+const NEXT: &str = "next.pem";
 const INSTANCE: &str = "instance";
 const DIGEST_KEY: &str = "digest.key";
 /// Far more than any of the files has.
@@ -41,6 +47,9 @@ struct Public {
     certificate: Vec<String>,
     /// Base64 of DER.
     authorities: Vec<String>,
+    /// The file of the certificate's key, in the same directory; after a renewal it is another one.
+    #[serde(default = "first_key")]
+    key: String,
 }
 
 /// What exists before the first attempt to join, so that every attempt is the same one.
@@ -57,10 +66,16 @@ pub(super) fn load(directory: &Path) -> Result<Option<Identity>, Error> {
         return Err(damaged(&path, format!("format {} is not known to this build", public.version)));
     }
     let chain = certificates(&path, &public.certificate)?;
-    let key = must(&directory.join(KEY))?;
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| damaged(&directory.join(KEY), "no private key"))?;
+    let leaf = chain.first().ok_or_else(|| damaged(&path, "no certificate"))?;
+    let leaf = leaf::read(leaf).map_err(|problem| damaged(&path, problem))?;
+    if public.key.contains('/') {
+        return Err(damaged(&path, "the key's file is elsewhere"));
+    }
+    let key_file = directory.join(&public.key);
+    let key = must(&key_file)?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| damaged(&key_file, "no private key"))?;
     let certificate = PemIdentity { chain, key };
-    certificate.clone().certified().map_err(|error| damaged(&directory.join(KEY), error))?;
+    certificate.clone().certified().map_err(|error| damaged(&key_file, error))?;
     Ok(Some(Identity {
         cluster: public.cluster,
         instance: instance(directory)?.ok_or_else(|| damaged(&directory.join(INSTANCE), "missing"))?,
@@ -69,6 +84,8 @@ pub(super) fn load(directory: &Path) -> Result<Option<Identity>, Error> {
         agents_address: public.agents_address,
         kube_system_uid: public.kube_system_uid,
         digest_key: digest_key(&directory.join(DIGEST_KEY))?,
+        serial: leaf.serial,
+        not_before: leaf.not_before,
         not_after: public.not_after,
         authorities: certificates(&path, &public.authorities)?,
         certificate,
@@ -79,16 +96,9 @@ pub(super) fn load(directory: &Path) -> Result<Option<Identity>, Error> {
 pub(super) fn prepare(directory: &Path) -> Result<Prepared, Error> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|source| file(directory, source))?;
     let path = directory.join(KEY);
-    let key = match read(&path)? {
-        Some(text) => {
-            let text = std::str::from_utf8(&text).map_err(|_| damaged(&path, "no private key"))?;
-            KeyPair::from_pem(text).map_err(|_| damaged(&path, "no private key"))?
-        }
-        None => {
-            let key = KeyPair::generate().map_err(|error| Error::Key(error.to_string()))?;
-            write(&path, Zeroizing::new(key.serialize_pem()).as_bytes())?;
-            key
-        }
+    let key = match read_key(&path)? {
+        Some(key) => key,
+        None => make_key(&path)?,
     };
     let instance = match instance(directory)? {
         Some(instance) => instance,
@@ -101,8 +111,43 @@ pub(super) fn prepare(directory: &Path) -> Result<Prepared, Error> {
     Ok(Prepared { key, instance })
 }
 
+/// The key of the renewal under way, made now where there is none; the key in use is not taken again.
+pub(super) fn prepare_renewal(directory: &Path) -> Result<Prepared, Error> {
+    let path = directory.join(NEXT);
+    let key = match read_key(&path)? {
+        Some(key) if !must(&directory.join(key_in_use(directory)?))?.as_slice().eq(key.serialize_pem().as_bytes()) => {
+            key
+        }
+        _ => make_key(&path)?,
+    };
+    let instance = instance(directory)?.ok_or_else(|| damaged(&directory.join(INSTANCE), "missing"))?;
+    Ok(Prepared { key, instance })
+}
+
 /// Makes what the hub gave durable; the key is there already.
 pub(super) fn keep(directory: &Path, identity: &Identity) -> Result<(), Error> {
+    write(&directory.join(DIGEST_KEY), Zeroizing::new(hex(identity.digest_key.expose())).as_bytes())?;
+    keep_public(directory, identity, KEY)
+}
+
+/// Makes a renewed identity durable and then the only one: a copy of the new key under a name of its own, `identity.json`, and then nothing of the old.
+pub(super) fn keep_renewed(directory: &Path, identity: &Identity) -> Result<(), Error> {
+    let next = directory.join(NEXT);
+    let (old, new) = (key_in_use(directory)?, format!("key-{}.pem", identity.serial));
+    write(&directory.join(&new), &must(&next)?)?;
+    keep_public(directory, identity, &new)?;
+    for path in [next, directory.join(&old)] {
+        // What stays is of no use to this agent; the next renewal tries to remove it again.
+        if path.file_name() != Some(new.as_ref())
+            && let Err(error) = fs::remove_file(&path)
+        {
+            tracing::warn!(path = %path.display(), %error, "an old key could not be removed");
+        }
+    }
+    Ok(())
+}
+
+fn keep_public(directory: &Path, identity: &Identity, key: &str) -> Result<(), Error> {
     let encode = |list: &[CertificateDer<'_>]| list.iter().map(|der| STANDARD.encode(der)).collect();
     let public = Public {
         version: 1,
@@ -114,11 +159,34 @@ pub(super) fn keep(directory: &Path, identity: &Identity) -> Result<(), Error> {
         not_after: identity.not_after,
         certificate: encode(&identity.certificate.chain),
         authorities: encode(&identity.authorities),
+        key: key.to_owned(),
     };
-    write(&directory.join(DIGEST_KEY), Zeroizing::new(hex(identity.digest_key.expose())).as_bytes())?;
     let path = directory.join(IDENTITY);
     let text = serde_json::to_vec_pretty(&public).map_err(|error| file(&path, error.into()))?;
     write(&path, &text)
+}
+
+fn first_key() -> String {
+    KEY.to_owned()
+}
+
+/// The file that `identity.json` names.
+fn key_in_use(directory: &Path) -> Result<String, Error> {
+    let path = directory.join(IDENTITY);
+    let public: Public = serde_json::from_slice(&must(&path)?).map_err(|error| damaged(&path, error))?;
+    Ok(public.key)
+}
+
+fn read_key(path: &Path) -> Result<Option<KeyPair>, Error> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    let text = std::str::from_utf8(&text).map_err(|_| damaged(path, "no private key"))?;
+    KeyPair::from_pem(text).map(Some).map_err(|_| damaged(path, "no private key"))
+}
+
+fn make_key(path: &Path) -> Result<KeyPair, Error> {
+    let key = KeyPair::generate().map_err(|error| Error::Key(error.to_string()))?;
+    write(path, Zeroizing::new(key.serialize_pem()).as_bytes())?;
+    Ok(key)
 }
 
 fn instance(directory: &Path) -> Result<Option<Uuid>, Error> {

@@ -85,7 +85,7 @@ fn checked(file: &JoinFile) -> Result<Address, Error> {
     }
 }
 
-fn csr(key: &rcgen::KeyPair) -> Result<Vec<u8>, Error> {
+pub(super) fn csr(key: &rcgen::KeyPair) -> Result<Vec<u8>, Error> {
     let mut params = CertificateParams::default();
     // The hub takes nothing but the public key.
     params.distinguished_name = DistinguishedName::new();
@@ -144,10 +144,10 @@ fn accept(
     let digest_key = reply.digest_key.as_slice().try_into().map_err(|_| bad("digest_key has not 32 bytes".into()))?;
     let installation = windlass_proto::convert::uuid("installation_id", &reply.installation_id);
     let chain: Vec<_> = reply.certificate_der.into_iter().map(CertificateDer::from).collect();
-    let (id, not_after) = leaf::read(chain.first().ok_or_else(|| bad("no certificate".into()))?).map_err(bad)?;
+    let leaf = leaf::read(chain.first().ok_or_else(|| bad("no certificate".into()))?).map_err(bad)?;
     let expected = SpiffeId { trust_domain: reply.trust_domain.clone(), cluster: file.cluster };
-    if id != expected {
-        return Err(bad(format!("the certificate is for {id}, not for {expected}")));
+    if leaf.id != expected {
+        return Err(bad(format!("the certificate is for {}, not for {expected}", leaf.id)));
     }
     if reply.ca_der.is_empty() {
         return Err(bad("no certificate authority".into()));
@@ -164,14 +164,16 @@ fn accept(
         agents_address,
         kube_system_uid: kube_system_uid.to_owned(),
         digest_key: DigestKey::new(digest_key),
-        not_after,
+        serial: leaf.serial,
+        not_before: leaf.not_before,
+        not_after: leaf.not_after,
         authorities: reply.ca_der.into_iter().map(CertificateDer::from).collect(),
         certificate,
     })
 }
 
 /// Runs file work where it may block.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     directory: &Path,
     work: impl FnOnce(&Path) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

@@ -70,6 +70,8 @@ impl Pki {
             agents_address: agents_address.into(),
             kube_system_uid: "uid".into(),
             digest_key: DigestKey::new([3; 32]),
+            serial: "01".into(),
+            not_before: Timestamp::UNIX_EPOCH,
             not_after: Timestamp::MAX,
             authorities: vec![self.ca.clone()],
             certificate: self.client(cluster),

@@ -1,5 +1,7 @@
 //! Joining a real listener, and impostors.
 
+mod renewal;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use tower::service_fn;
 use windlass_runtime::clock::Clock;
 use windlass_runtime::tls::{self, H2};
 
-use crate::identity::Identity;
+use crate::identity::{Identity, skew};
 
 /// How long TCP and TLS may take together.
 const DIAL_LIMIT: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The other end is not who it should be, or does not speak TLS as it should.
-    #[error("the TLS handshake with {address} failed: {problem}")]
+    #[error("the TLS handshake with {address} failed: {}", skew::of_handshake(problem).unwrap_or_else(|| problem.to_string()))]
     Handshake {
         /// With whom.
         address: String,

@@ -16,7 +16,7 @@ use windlass_runtime::clock::Clock;
 
 use super::connect::{self, Windows};
 use super::content::NotContent;
-use crate::identity::Identity;
+use crate::identity::Credentials;
 use receive::Receiver;
 
 /// How long an unused connection stays.
@@ -33,7 +33,7 @@ pub struct Fetcher {
 }
 
 struct Inner {
-    identity: Arc<Identity>,
+    credentials: Credentials,
     clock: Clock,
     open: Mutex<Open>,
 }
@@ -41,6 +41,8 @@ struct Inner {
 #[derive(Default)]
 struct Open {
     channel: Option<Channel>,
+    /// Of the certificate that it was opened with: after a renewal it is opened anew.
+    serial: String,
     /// Counts uses, so that an idle timer knows whether there was a later one.
     uses: u64,
 }
@@ -91,8 +93,8 @@ impl Error {
 // === impl Fetcher ===
 
 impl Fetcher {
-    pub(super) fn new(identity: Arc<Identity>, clock: Clock) -> Self {
-        Self { inner: Arc::new(Inner { identity, clock, open: Mutex::default() }) }
+    pub(super) fn new(credentials: Credentials, clock: Clock) -> Self {
+        Self { inner: Arc::new(Inner { credentials, clock, open: Mutex::default() }) }
     }
 
     /// Fetches and verifies. Asks for at most a thousand digests and returns at most [`MAX_FETCH_BYTES`]; [`Fetched::rest`] names the others.
@@ -100,8 +102,10 @@ impl Fetcher {
         if digests.is_empty() {
             return Ok(Fetched::default());
         }
+        fail::fail_point!("agent::fetch::before");
         let channel = self.channel().await?;
         let fetched = self.ask(channel, digests).await;
+        fail::fail_point!("agent::fetch::after");
         if matches!(fetched, Err(Error::Call(_) | Error::Silent)) {
             self.inner.open.lock().await.channel = None;
         }
@@ -114,7 +118,8 @@ impl Fetcher {
         let mut client = AgentClient::new(channel).max_decoding_message_size(MAX_GRPC_MESSAGE_BYTES);
         let request = v1::FetchRequest { digests: asked.iter().map(|digest| digest.to_bytes().to_vec()).collect() };
         let mut parts = self.in_time(client.fetch(request)).await?.into_inner();
-        let mut receiver = Receiver::new(asked, &self.inner.identity.digest_key);
+        let identity = self.inner.credentials.current();
+        let mut receiver = Receiver::new(asked, &identity.digest_key);
         while !receiver.is_finished() {
             match self.in_time(parts.message()).await? {
                 Some(part) => receiver.push(part)?,
@@ -134,10 +139,12 @@ impl Fetcher {
     async fn channel(&self) -> Result<Channel, Error> {
         let mut open = self.inner.open.lock().await;
         open.uses += 1;
-        if let Some(channel) = &open.channel {
+        let identity = self.inner.credentials.current();
+        if let Some(channel) = open.channel.as_ref().filter(|_| open.serial == identity.serial) {
             return Ok(channel.clone());
         }
-        let channel = connect::dial(&self.inner.identity, &self.inner.clock, Windows::FETCH).await?;
+        let channel = connect::dial(&identity, &self.inner.clock, Windows::FETCH).await?;
+        open.serial.clone_from(&identity.serial);
         open.channel = Some(channel.clone());
         Ok(channel)
     }

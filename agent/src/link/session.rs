@@ -7,11 +7,14 @@ mod actions;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
+use tonic::transport::Channel;
+use uuid::Uuid;
 use windlass_domain::exchange::agent::{COMPARE_EVERY_SECONDS, Event, State};
 use windlass_domain::exchange::{Hello, HubMessage, PROTOCOL_VERSION};
 use windlass_domain::time::Timestamp;
@@ -23,6 +26,7 @@ use windlass_proto::{Decoder, Encoder};
 use super::connect::{self, Windows};
 use super::held::Unproven;
 use super::{Connection, Desired, Ended, Link, Memory};
+use crate::identity::{Identity, skew};
 
 /// How long the hub may take to say Welcome.
 const WELCOME_LIMIT: Duration = Duration::from_secs(30);
@@ -32,6 +36,8 @@ const COMPARE_SOON: Duration = Duration::from_secs(1);
 const ANSWER_LIMIT: Duration = Duration::from_secs(180);
 /// How often it is looked whether an answer is overdue.
 const ANSWER_CHECK: Duration = Duration::from_secs(10);
+/// Where the hub says what is wrong with a certificate that it refuses: `ended` is renewed, everything else is for people.
+const CERTIFICATE: &str = "windlass-certificate";
 /// Frames on their way into HTTP/2: 256 KiB at most.
 const FRAMES_UNDER_WAY: usize = 16;
 
@@ -52,47 +58,83 @@ struct Session<'a, D> {
     open: bool,
     /// Whether the hub answered a comparison: what says Welcome and falls silent is not healthy.
     proven: bool,
+    /// Whether it ends only for a renewed certificate.
+    gives_way: bool,
+    /// The line of the session before this one, which stays until the hub has this one.
+    before: Option<Line>,
+    /// Tells when there is another certificate.
+    renewed: watch::Receiver<Arc<Identity>>,
     /// Until the next comparison is due; before Welcome, until that is overdue.
     timer: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
     ended: Option<Ended>,
 }
 
-/// Dials, and holds the session until it ends. What was told and what was still to be told is in `memory` before and after.
-pub(super) async fn run<D: Desired>(link: &Link<D>, memory: &mut Memory) -> Ended {
-    let channel = match connect::dial(&link.identity, &link.clock, Windows::SESSION).await {
+/// An open stream that nobody reads or writes any more: it only stays open, so that the hub never sees the cluster without a session.
+pub(super) struct Line {
+    _incoming: Streaming<Frame>,
+    _frames: mpsc::Sender<Frame>,
+    _client: AgentClient<Channel>,
+}
+
+/// Dials, and holds the session until it ends. What was told and what was still to be told is in `memory` before and after. `before` is the line of a session
+/// that gives way to this one.
+pub(super) async fn run<D: Desired>(link: &Link<D>, memory: &mut Memory, before: Option<Line>) -> Ended {
+    let renewed = link.credentials.subscribe();
+    let identity = link.credentials.current();
+    let channel = match connect::dial(&identity, &link.clock, Windows::SESSION).await {
         Ok(channel) => channel,
         Err(error) => return Ended::unhealthy(error.to_string()),
     };
     let mut client = AgentClient::new(channel).max_decoding_message_size(MAX_GRPC_MESSAGE_BYTES);
-    let mut session = Session::new(link, std::mem::take(memory));
+    let mut session = Session::new(link, std::mem::take(memory), before, renewed);
     let (frames, outgoing) = mpsc::channel(FRAMES_UNDER_WAY);
-    session.greet().await;
+    session.greet(identity.instance).await;
     // Hello must be on its way before the hub answers the call itself: it may wait for it.
     session.push(&frames);
     let call = link.clock.timeout(WELCOME_LIMIT, client.connect(ReceiverStream::new(outgoing))).await;
     let ended = match call {
-        Ok(Ok(response)) => session.hold(response.into_inner(), &frames).await,
-        Ok(Err(status)) => Ended::unhealthy(connect::describe(&status)),
+        Ok(Ok(response)) => {
+            skew::mention(response.metadata(), link.clock.now());
+            let mut incoming = response.into_inner();
+            let mut ended = session.hold(&mut incoming, &frames).await;
+            if session.gives_way {
+                ended.line = Some(Line { _incoming: incoming, _frames: frames, _client: client });
+            }
+            ended
+        }
+        Ok(Err(status)) => Ended::unhealthy(refused(link, &identity, &status)),
         Err(slow) => Ended::unhealthy(format!("the hub did not open the stream: {slow}")),
     };
     *memory = session.into_memory();
     ended
 }
 
+/// Why the hub did not open the stream. A certificate that has ended by its clock is renewed at once, whatever this machine's clock says.
+fn refused<D>(link: &Link<D>, identity: &Identity, status: &tonic::Status) -> String {
+    if status.metadata().get(CERTIFICATE).is_some_and(|word| word == "ended") {
+        link.credentials.ask_for_renewal(&identity.serial);
+    }
+    let words = connect::describe(status);
+    identity.explain_alert(&words, link.clock.now()).unwrap_or(words)
+}
+
 // === impl Ended ===
 
 impl Ended {
     fn unhealthy(reason: String) -> Self {
-        Self { healthy: false, reason, retry_after: None }
+        Self { healthy: false, reason, retry_after: None, line: None }
     }
 }
 
 // === impl Session ===
 
 impl<'a, D: Desired> Session<'a, D> {
-    fn new(link: &'a Link<D>, memory: Memory) -> Self {
+    fn new(link: &'a Link<D>, memory: Memory, before: Option<Line>, renewed: watch::Receiver<Arc<Identity>>) -> Self {
         Self {
             link,
+            before,
+            renewed,
+            gives_way: false,
             state: State::new(memory.reported, memory.pending),
             encoder: Encoder::new(),
             decoder: Decoder::new(),
@@ -107,10 +149,10 @@ impl<'a, D: Desired> Session<'a, D> {
         }
     }
 
-    async fn greet(&mut self) {
+    async fn greet(&mut self, instance: Uuid) {
         let standing = self.link.desired.standing().await;
         let hello = Hello {
-            instance: self.link.identity.instance,
+            instance,
             protocol: PROTOCOL_VERSION,
             facts: standing.facts,
             discovery: standing.discovery,
@@ -121,7 +163,7 @@ impl<'a, D: Desired> Session<'a, D> {
         self.feed(Event::Connected(Box::new(hello))).await;
     }
 
-    async fn hold(&mut self, mut incoming: Streaming<Frame>, frames: &mpsc::Sender<Frame>) -> Ended {
+    async fn hold(&mut self, incoming: &mut Streaming<Frame>, frames: &mpsc::Sender<Frame>) -> Ended {
         loop {
             if let Some(ended) = self.ended.take() {
                 return ended;
@@ -139,6 +181,11 @@ impl<'a, D: Desired> Session<'a, D> {
                     }
                 }
                 () = &mut self.timer => self.on_due().await,
+                // The sender is in `link`. A session that is not open yet goes on: this one's certificate may be the renewed one's forerunner by a moment.
+                _ = self.renewed.changed(), if self.open => {
+                    self.gives_way = true;
+                    self.end("the certificate was renewed");
+                }
             }
         }
     }
@@ -177,9 +224,16 @@ impl<'a, D: Desired> Session<'a, D> {
 
     fn opened(&mut self) {
         self.open = true;
+        self.before = None;
+        tracing::info!(hub = %self.link.credentials.current().agents_address, "in session with the hub");
         let since = self.link.clock.now();
-        tracing::info!(hub = %self.link.identity.agents_address, "in session with the hub");
-        self.link.connection.send_replace(Connection::Up { since });
+        self.link.connection.send_if_modified(|connection| {
+            let was_down = matches!(connection, Connection::Down { .. });
+            if was_down {
+                *connection = Connection::Up { since };
+            }
+            was_down
+        });
     }
 
     async fn on_due(&mut self) {
@@ -215,7 +269,7 @@ impl<'a, D: Desired> Session<'a, D> {
     }
 
     fn end(&mut self, reason: impl Into<String>) {
-        let ended = Ended { healthy: self.proven, reason: reason.into(), retry_after: None };
+        let ended = Ended { healthy: self.proven, reason: reason.into(), retry_after: None, line: None };
         self.ended.get_or_insert(ended);
     }
 

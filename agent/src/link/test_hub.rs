@@ -31,6 +31,9 @@ use crate::identity::test_pki::Pki;
 /// What the hub's Join answers, given the request.
 pub(crate) type JoinAnswer = Box<dyn Fn(&v1::JoinRequest) -> Result<v1::JoinReply, Status> + Send + Sync>;
 
+/// What the hub's Renew answers, given the request.
+pub(crate) type RenewAnswer = Box<dyn Fn(&v1::RenewRequest) -> Result<v1::RenewReply, Status> + Send + Sync>;
+
 /// A running hub; it stops when dropped.
 pub(crate) struct TestHub {
     /// `localhost:port`.
@@ -53,6 +56,7 @@ struct Shared {
     sessions: mpsc::Sender<Peer>,
     contents: Mutex<BTreeMap<Digest, Vec<u8>>>,
     join: Option<JoinAnswer>,
+    renew: Option<RenewAnswer>,
 }
 
 #[derive(Clone)]
@@ -66,21 +70,30 @@ impl TestHub {
         let clients = tls::client_verifier(std::slice::from_ref(&pki.ca)).expect("roots");
         let certificate = Arc::new(SwappableCertificate::new(pki.server("localhost")).expect("a certificate"));
         let config = tls::mutual_server_config(&Clock::system(), certificate, clients, H2).expect("a configuration");
-        Self::serve(config, None).await
+        Self::serve(config, None, None).await
+    }
+
+    /// An agents listener that renews.
+    pub(crate) async fn renewing(pki: &Pki, renew: RenewAnswer) -> Self {
+        let clients = tls::client_verifier(std::slice::from_ref(&pki.ca)).expect("roots");
+        let certificate = Arc::new(SwappableCertificate::new(pki.server("localhost")).expect("a certificate"));
+        let config = tls::mutual_server_config(&Clock::system(), certificate, clients, H2).expect("a configuration");
+        Self::serve(config, None, Some(renew)).await
     }
 
     /// An API listener with this certificate.
     pub(crate) async fn api(certificate: PemIdentity, join: JoinAnswer) -> Self {
         let certificate = Arc::new(SwappableCertificate::new(certificate).expect("a certificate"));
         let config = tls::server_config(&Clock::system(), certificate, H2).expect("a configuration");
-        Self::serve(config, Some(join)).await
+        Self::serve(config, Some(join), None).await
     }
 
-    async fn serve(config: rustls::ServerConfig, join: Option<JoinAnswer>) -> Self {
+    async fn serve(config: rustls::ServerConfig, join: Option<JoinAnswer>, renew: Option<RenewAnswer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("localhost:{}", listener.local_addr().expect("an address").port());
         let (sender, sessions) = mpsc::channel(4);
-        let state = Arc::new(Shared { calls: AtomicU32::new(0), sessions: sender, contents: Mutex::default(), join });
+        let state =
+            Arc::new(Shared { calls: AtomicU32::new(0), sessions: sender, contents: Mutex::default(), join, renew });
         let stop = CancellationToken::new();
         let incoming = accept_tls(listener, Arc::new(config), Limits::default(), stop.clone());
         let incoming = incoming.map(|accepted| Ok::<_, std::io::Error>(Wire(accepted.stream)));
@@ -161,8 +174,10 @@ impl Agent for Service {
         Ok(Response::new(Box::pin(tokio_stream::iter(parts.into_iter().map(Ok)))))
     }
 
-    async fn renew(&self, _request: Request<v1::RenewRequest>) -> Result<Response<v1::RenewReply>, Status> {
-        Err(Status::unimplemented("not in this hub"))
+    async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::RenewReply>, Status> {
+        self.0.calls.fetch_add(1, Ordering::SeqCst);
+        let renew = self.0.renew.as_ref().ok_or_else(|| Status::unimplemented("not in this hub"))?;
+        renew(&request.into_inner()).map(Response::new)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sessions and fetches against a real listener.
 
+mod renewal;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,6 +24,7 @@ use windlass_runtime::clock::Clock;
 
 use super::test_hub::{Peer, TestHub};
 use super::{Connection, Desired, Fetched, Fetcher, Input, Service, Standing, fetch};
+use crate::identity::Credentials;
 use crate::identity::test_pki::Pki;
 
 const APPLICATION: Uuid = Uuid::from_u128(1);
@@ -62,6 +65,7 @@ impl Desired for Copy {
 /// A running link.
 struct Running {
     engine: mpsc::Sender<Input>,
+    credentials: Credentials,
     copy: Arc<Copy>,
     connection: watch::Receiver<Connection>,
     fetcher: Fetcher,
@@ -71,11 +75,12 @@ struct Running {
 fn start(pki: &Pki, address: &str) -> Running {
     let (engine, inbox) = mpsc::channel(1);
     let copy = Arc::new(Copy::default());
-    let service = Service::new(Arc::new(pki.identity(address)), Clock::system(), inbox, Arc::clone(&copy));
+    let credentials = Credentials::new(pki.identity(address));
+    let service = Service::new(credentials.clone(), Clock::system(), inbox, Arc::clone(&copy));
     let (connection, fetcher) = (service.connection(), service.fetcher());
     let stop = CancellationToken::new();
     tokio::spawn(service.run(stop.clone()));
-    Running { engine, copy, connection, fetcher, _running: stop.drop_guard() }
+    Running { engine, credentials, copy, connection, fetcher, _running: stop.drop_guard() }
 }
 
 impl Running {
@@ -105,6 +110,8 @@ fn delta(from: u64, to: u64, revision: &str) -> Delta {
         operation: None,
         approval: None,
         adoption: None,
+        paused: None,
+        deletion_confirmed: false,
     });
     let after = DesiredState::of([row.clone()]);
     let to = Position { incarnation: Uuid::nil(), generation: to, chain: Chain::START };
@@ -260,7 +267,7 @@ async fn an_agent_of_another_authority_is_not_heard() {
     let mut identity = other.identity(&hub.address);
     identity.authorities = vec![pki.ca.clone()];
     let (_engine, inbox) = mpsc::channel(1);
-    let service = Service::new(Arc::new(identity), Clock::system(), inbox, Arc::new(Copy::default()));
+    let service = Service::new(Credentials::new(identity), Clock::system(), inbox, Arc::new(Copy::default()));
     let mut connection = service.connection();
     let stop = CancellationToken::new();
     tokio::spawn(service.run(stop.clone()));

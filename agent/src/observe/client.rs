@@ -12,9 +12,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use windlass_runtime::clock::Clock;
 
 use super::answer::{self, Answer};
+use super::budget::Budget;
 use super::pause::Pause;
 
-pub use super::answer::Error;
+pub use super::answer::{Error, Refusal};
 
 /// A cluster's apiserver, spoken to as the agent itself. Clones are cheap and share connections, the pause that an overloaded apiserver asks for, and a budget
 /// of sixteen writes at once.
@@ -27,6 +28,7 @@ struct Inner {
     client: kube::Client,
     clock: Clock,
     pause: Pause,
+    budget: Budget,
     /// Turns to write.
     writes: Semaphore,
 }
@@ -76,7 +78,13 @@ impl Cluster {
     /// Over any client.
     pub(crate) fn over(client: kube::Client, clock: Clock) -> Self {
         Self {
-            inner: Arc::new(Inner { client, pause: Pause::new(clock.clone()), writes: Semaphore::new(WRITES), clock }),
+            inner: Arc::new(Inner {
+                client,
+                pause: Pause::new(clock.clone()),
+                budget: Budget::new(clock.clone()),
+                writes: Semaphore::new(WRITES),
+                clock,
+            }),
         }
     }
 
@@ -98,6 +106,11 @@ impl Cluster {
         self.inner.writes.acquire().await.ok()
     }
 
+    /// A turn to read a LIST, given back when dropped.
+    pub(super) async fn turn_to_list(&self) -> Option<SemaphorePermit<'_>> {
+        self.inner.budget.list().await
+    }
+
     /// One request, its whole answer within `limit`. Waits first while the apiserver has asked everybody to.
     pub(crate) async fn call(&self, request: Request<Vec<u8>>, limit: Duration) -> Result<Answer, Error> {
         let whole = async {
@@ -111,6 +124,7 @@ impl Cluster {
             Ok(Answer { status: parts.status, retry_after: answer::retry_after(&parts.headers), body })
         };
         self.inner.pause.wait().await;
+        let _place = self.inner.budget.call().await;
         let answer = self.inner.clock.timeout(limit, whole).await.map_err(|elapsed| Error::Timeout(elapsed.0))??;
         self.inner.pause.heed(&answer);
         Ok(answer)

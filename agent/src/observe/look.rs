@@ -29,8 +29,10 @@ async fn ask(
     key: &ResourceKey,
     accept: &'static str,
 ) -> Result<Option<Value>, Error> {
-    match cluster.get(&path::object(resource, &key.namespace, &key.name), accept).await {
-        Ok(object) => Ok(Some(object)),
+    match cluster.get::<Value>(&path::object(resource, &key.namespace, &key.name), accept).await {
+        Ok(object) if object.get("metadata").is_some_and(Value::is_object) => Ok(Some(object)),
+        // Whatever answered, it was not asked for.
+        Ok(_) => Err(Error::Malformed("it is no object with metadata".into())),
         Err(error) if error.refused().is_some_and(|refusal| refusal.proves_absence_of(&key.name)) => Ok(None),
         Err(error) => Err(error),
     }

@@ -41,6 +41,8 @@ pub fn metadata(object: &Value) -> LiveObject {
         installation_id: annotation(object, INSTALLATION_ID).map(str::to_owned),
         kept_on_prune: options::kept_on_prune(object),
         kept_on_delete: options::kept_on_delete(object),
+        pruned_last: options::is_pruned_last(object),
+        wave: windlass_domain::traits::wave(object),
         drift: Drift::NoBaseline,
         health: None,
     }

@@ -76,6 +76,8 @@ struct Stream<S> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
+    #[serde(default)]
+    kind: String,
     metadata: PageMetadata,
     #[serde(default)]
     items: Option<Vec<Value>>,
@@ -102,6 +104,18 @@ pub(super) async fn follow<S: Sink>(
     tokio::select! {
         () = stop.cancelled() => {}
         () = stream.run() => {}
+    }
+}
+
+// === impl Page ===
+
+impl Page {
+    /// A proxy's or a broken server's answer must not pass for a LIST of nothing: what a LIST does not name is gone.
+    fn check(&self) -> Result<(), Error> {
+        if !self.kind.ends_with("List") || self.metadata.resource_version.is_empty() {
+            return Err(Error::Malformed("it is no list with a resourceVersion".into()));
+        }
+        Ok(())
     }
 }
 
@@ -138,11 +152,14 @@ impl<S: Sink> Stream<S> {
     }
 
     async fn list(&mut self) -> Result<(), Error> {
+        let cluster = self.cluster.clone();
+        let _turn = cluster.turn_to_list().await;
         self.sink.take(Item::Listing).await;
         let mut token = String::new();
         loop {
             let request = super::client::get_request(&self.list_path(&token), self.subject.accept.0)?;
             let page: Page = self.cluster.call(request, LIST_LIMIT).await?.json()?;
+            page.check()?;
             for object in page.items.unwrap_or_default() {
                 self.sink.take(Item::Object(Box::new(object))).await;
             }

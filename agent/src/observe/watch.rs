@@ -17,7 +17,7 @@ use windlass_runtime::shutdown::Shutdown;
 use super::client::{Cluster, JSON, METADATA, METADATA_LIST};
 use super::proofs::Proofs;
 use super::stream::{Item, Sink, Subject, follow};
-use super::{definitions, path};
+use super::{definitions, path, pauses};
 
 /// Managed objects, and only they, carry it.
 const SELECTOR: &str = "windlass.dev/managed=true";
@@ -139,6 +139,13 @@ impl Watches {
                 () = definitions::debounce(notify, clock, changed) => {}
             }
         });
+    }
+
+    /// Also watches Namespaces, metadata only, until shutdown, and tells which are paused: once they are listed, and at each change.
+    pub fn watch_pauses(&self, events: mpsc::Sender<pauses::Pauses>) {
+        let subject = self.subject(&pauses::resource(), (METADATA_LIST, METADATA), "");
+        let subject = Subject { name: format!("{} (pauses)", subject.name), ..subject };
+        self.spawn(subject, pauses::Told::new(events), self.inner.shutdown.token());
     }
 
     /// Whether every watch (those of [`watch_definitions`](Self::watch_definitions) too) showed within `limit` that it works, and none has failed since. An

@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::Value;
 use windlass_domain::discovery::ApiResource;
 use windlass_domain::manifest::ResourceKey;
-use windlass_domain::projection::MANAGER;
+use windlass_domain::projection::{MANAGER, TakenField};
 
 pub use super::client::Error;
 use super::client::{Body, write};
@@ -32,9 +32,14 @@ pub struct Options {
 pub struct Applied {
     /// The object as it is now, with `managedFields`.
     pub response: Value,
+    /// Fields that were another manager's and had another value: git won.
+    pub taken: Vec<TakenField>,
+    /// Appliers whose objects this was, and whose fields were taken over as a whole.
+    pub adopted: Vec<String>,
 }
 
-/// Applies an object, decorated and with its namespace filled in as in `key`, as field manager `windlass`, forced. Idempotent.
+/// Applies an object, decorated and with its namespace filled in as in `key`, as field manager `windlass`, forced. Idempotent. Force comes second: the
+/// apiserver's conflict is the one exact word on whose field is taken, and costs nothing where there is none.
 ///
 /// # Errors
 /// Of kind [`Error::Call`] mostly; its text never holds a Secret's contents.
@@ -46,19 +51,32 @@ pub async fn apply(
     options: Options,
 ) -> Result<Applied, Error> {
     fail::fail_point!("agent::apply::before", !options.dry_run, |_| Err(Error::lost(key)));
-    if options.adopt && !options.dry_run {
-        takeover::take_over(cluster, resource, key).await?;
+    let adopted = match options.adopt && !options.dry_run {
+        true => takeover::take_over(cluster, resource, key).await?,
+        false => Vec::new(),
+    };
+    let path = |force| format!("{}?{}", path::object(resource, &key.namespace, &key.name), query(options, force));
+    let (mut answer, mut taken) =
+        (write(cluster, key, Method::PATCH, &path(options.dry_run), Body::Apply(object)).await, Vec::new());
+    if let Err(error) = &answer {
+        taken = error.conflicts();
+        if !taken.is_empty() {
+            answer = write(cluster, key, Method::PATCH, &path(true), Body::Apply(object)).await;
+        }
     }
-    let path = format!("{}?{}", path::object(resource, &key.namespace, &key.name), query(options));
-    let response = write(cluster, key, Method::PATCH, &path, Body::Apply(object)).await?;
+    let response = answer?;
     fail::fail_point!("agent::apply::after", !options.dry_run, |_| Err(Error::lost(key)));
-    Ok(Applied { response })
+    Ok(Applied { response, taken, adopted })
 }
 
-fn query(options: Options) -> String {
-    let validation = if options.skip_validation { "Ignore" } else { "Strict" };
+fn query(options: Options, force: bool) -> String {
     let dry = if options.dry_run { "&dryRun=All" } else { "" };
-    format!("fieldManager={MANAGER}&force=true&fieldValidation={validation}{dry}")
+    format!("fieldManager={MANAGER}&force={force}{}{dry}", validation(options))
+}
+
+/// What a write's query says of the server's field validation.
+pub(super) fn validation(options: Options) -> &'static str {
+    if options.skip_validation { "&fieldValidation=Ignore" } else { "&fieldValidation=Strict" }
 }
 
 /// Says nothing of the object: it may be a Secret.

@@ -5,11 +5,14 @@ use std::time::Duration;
 use http::Method;
 use serde_json::Value;
 use windlass_domain::manifest::ResourceKey;
+use windlass_domain::projection::TakenField;
 
-use crate::observe::client::{Cluster, Error as CallError, JSON, request};
+use crate::observe::client::{Cluster, Error as CallError, JSON, Refusal, request};
 
 /// A write waits for admission webhooks, each of which may take 30 seconds.
 const LIMIT: Duration = Duration::from_secs(60);
+/// Kubernetes' word for a field that another manager owns with another value.
+const FIELD_CONFLICT: &str = "FieldManagerConflict";
 /// Field paths that an error about a Secret names.
 const MAX_FIELDS: usize = 10;
 
@@ -128,6 +131,47 @@ impl Error {
         )
     }
 
+    /// Whose fields, with other values than ours, kept an apply without force from being made.
+    pub(super) fn conflicts(&self) -> Vec<TakenField> {
+        let Self::Call { source: CallError::Refused(refusal), .. } = self else { return Vec::new() };
+        let conflicts = refusal.causes.iter().filter(|cause| cause.reason == FIELD_CONFLICT);
+        let taken = conflicts.map(|cause| TakenField {
+            // conflict with "manager" using v1 at ...
+            manager: cause.message.split('"').nth(1).unwrap_or("another manager").to_owned(),
+            path: cause.field.trim_start_matches('.').to_owned(),
+        });
+        taken.collect()
+    }
+
+    fn refused(&self) -> Option<&Refusal> {
+        match self {
+            Self::Call { source, .. } => source.refused(),
+            _ => None,
+        }
+    }
+
+    /// Whether the object was proved not to be there.
+    pub(super) fn proves_absence(&self) -> bool {
+        let Self::Call { key, source: CallError::Refused(refusal) } = self else { return false };
+        refusal.proves_absence_of(&key.name)
+    }
+
+    /// Whether an object of this name is there already.
+    pub(super) fn already_exists(&self) -> bool {
+        self.refused().is_some_and(|refusal| refusal.reason == "AlreadyExists")
+    }
+
+    /// Whether the object's namespace is not there.
+    pub(super) fn lacks_namespace(&self) -> bool {
+        let Self::Call { key, source: CallError::Refused(refusal) } = self else { return false };
+        refusal.code == 404 && refusal.name == key.namespace && refusal.message.contains("namespaces")
+    }
+
+    /// Whether an admission webhook cannot be asked without effect.
+    pub(super) fn lacks_dry_run(&self) -> bool {
+        self.refused().is_some_and(|refusal| refusal.message.contains("does not support dry run"))
+    }
+
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Call { source: CallError::Refused(refusal), .. } if refusal.code == 409 && refusal.reason == "Conflict")
     }
@@ -145,7 +189,8 @@ fn discreet(error: CallError) -> CallError {
     };
     let place = if fields.is_empty() { String::new() } else { format!(" at {}", fields.join(", ")) };
     refusal.message = format!("the apiserver refused it{why}{place}");
-    for cause in &mut refusal.causes {
+    // A conflict names another manager, and no value.
+    for cause in refusal.causes.iter_mut().filter(|cause| cause.reason != FIELD_CONFLICT) {
         cause.message.clear();
     }
     CallError::Refused(refusal)

@@ -7,12 +7,16 @@ use bytes::Bytes;
 use windlass_domain::bundle::Bundle;
 use windlass_domain::digest::Digest;
 use windlass_domain::target::{TargetSettings, TargetSpec};
+use windlass_domain::traits::TraitsMap;
 
 use super::target::Complete;
 use crate::desired::Durable;
 
 /// The most bytes that may wait in memory for the rest of their bundle.
 const MAX_STAGED: usize = 64 << 20;
+
+/// What a manifest has in it that says something of how it is handled.
+const SPEAKING: [&str; 3] = ["argocd.argoproj.io/", "helm.sh/", "generateName"];
 
 /// Staged and durable contents.
 pub struct Contents {
@@ -95,6 +99,7 @@ impl Contents {
         if !missing.is_empty() {
             return Completion::Missing(missing);
         }
+        let traits = self.traits_of(&bundle);
         let members = bundle.entries.iter().map(|e| e.digest).chain([bundle_digest, settings_digest]);
         let writes = members.filter_map(|d| self.staged.get(&d).map(|bytes| (name(&d), Some(bytes.clone())))).collect();
         let complete = Complete {
@@ -102,9 +107,24 @@ impl Contents {
             bundle: Arc::new(bundle),
             settings_digest,
             settings: Arc::new(settings),
+            traits: Arc::new(traits),
             revision: revision.to_owned(),
         };
         Completion::Complete(complete, writes)
+    }
+
+    /// What the manifests of a bundle say of themselves. Most say nothing, and are not parsed for it.
+    fn traits_of(&self, bundle: &Bundle) -> TraitsMap {
+        let mut traits = TraitsMap::default();
+        for entry in &bundle.entries {
+            let Some(bytes) = self.get(&entry.digest) else { continue };
+            let speaks = entry.key.kind == "CustomResourceDefinition"
+                || std::str::from_utf8(&bytes).is_ok_and(|text| SPEAKING.iter().any(|word| text.contains(word)));
+            if speaks && let Ok(manifest) = windlass_domain::canonical::read(&bytes) {
+                traits.insert(entry.digest, windlass_domain::traits::of(&manifest.value));
+            }
+        }
+        traits
     }
 
     /// Forgets staged contents that are durable now.

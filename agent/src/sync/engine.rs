@@ -10,23 +10,32 @@ use uuid::Uuid;
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::{ApiResource, Discovery};
 use windlass_domain::live::DryRun;
+use windlass_domain::manifest::ResourceKey;
 use windlass_domain::target::TargetRow;
+use windlass_domain::time::Timestamp;
 use windlass_runtime::clock::Clock;
 
 use super::contents::{Completion, Contents};
 use super::execute::Executor;
 use super::input::Input;
-use super::target::{Target, inventory_name, record_name, row_name};
+use super::kinds::Missing;
+use super::running::{Recorded, Running};
+use super::target::{Record, Target, inventory_name, record_name, row_name};
+use super::unused::Proof;
 use super::watched::Watched;
 use crate::desired::Durable;
 use crate::link;
-use crate::observe::Watches;
+use crate::observe::{Pauses, Watches};
 
 /// How many inputs are taken before dirty targets are evaluated: bounds the delay of each under a storm.
 const BATCH: usize = 256;
 /// The most dry-run answers that are kept.
 pub(super) const MAX_DRY_RUNS: usize = 20_000;
 
+/// A step of the wall clock that is not worth a word.
+const CLOCK_TOLERANCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+/// How long a start waits to hear which namespaces are paused.
+const PAUSES_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Operations between two collections of contents that nobody names any more.
 const COLLECT_EVERY: u32 = 32;
 
@@ -44,6 +53,10 @@ pub struct Parts {
     pub discovery: Discovery,
     /// Carries out actions and questions.
     pub executor: Executor,
+    /// Has the cluster's resource list read again.
+    pub rediscover: mpsc::Sender<()>,
+    /// The namespace that the agent runs in: a pause of it pauses everything.
+    pub home: String,
     /// To the hub.
     pub link: mpsc::Sender<link::Input>,
     /// Asks the hub for contents.
@@ -65,10 +78,22 @@ pub struct Engine {
     pub(super) contents: Contents,
     pub(super) dry_runs: BTreeMap<(Digest, String), DryRun>,
     pub(super) dry_running: BTreeSet<(Digest, String)>,
+    /// Of objects that left git and take others along.
+    pub(super) proofs: BTreeMap<ResourceKey, Proof>,
+    /// A sweep for lost inventories: `Some(None)` while it is under way, `Some(Some(at))` when it is tried again then.
+    pub(super) recover_at: Option<Option<Timestamp>>,
+    /// Kinds that are owned and not served.
+    pub(super) missing: Missing,
+    /// Namespaces that an operator paused; `None` while that is not known yet.
+    pub(super) pauses: Option<Pauses>,
+    /// When it is taken for none.
+    pub(super) unpaused_at: Timestamp,
     pub(super) dirty: BTreeSet<Uuid>,
     /// Operations since contents that nobody names any more were last dropped.
     pub(super) operations: u32,
     pub(super) inbox: mpsc::Sender<Input>,
+    /// The latest time that the engine saw.
+    latest: Timestamp,
 }
 
 // === impl Engine ===
@@ -83,9 +108,15 @@ impl Engine {
             watched: Watched::default(),
             dry_runs: BTreeMap::new(),
             dry_running: BTreeSet::new(),
+            proofs: BTreeMap::new(),
+            recover_at: None,
+            missing: Missing::default(),
+            pauses: None,
+            unpaused_at: parts.clock.now() + PAUSES_LIMIT,
             dirty: BTreeSet::new(),
             operations: COLLECT_EVERY,
             inbox,
+            latest: parts.clock.now(),
             parts,
         };
         for (name, bytes) in engine.parts.durable.with_prefix("row/") {
@@ -109,27 +140,47 @@ impl Engine {
         let application = row.application();
         let mut target = Target::new(row);
         let durable = &self.parts.durable;
-        if let (Some(record), Some(inventory)) =
-            (durable.read(&record_name(application)), durable.read(&inventory_name(application)))
-            && let Err(error) = target.restore(&record, &inventory)
-        {
+        let records = (durable.read(&record_name(application)), durable.read(&inventory_name(application)));
+        let restored = match &records {
+            (Some(record), Some(inventory)) => target.restore(record, inventory),
+            _ => Err("it is not there".to_owned()),
+        };
+        if let Err(error) = restored {
             // Without its inventory nothing of this target may be deleted; what git names is claimed again by its tracking-id.
-            warn!(%application, error, "a target's durable state is unreadable; it is rebuilt from the cluster");
-            target.inventory_lost = true;
+            warn!(%application, error, "a target's durable state cannot be read; it is rebuilt from the cluster");
+            target.record.lost = true;
         }
         if let Some((bundle, settings, revision)) = target.record.desired.clone()
             && let Completion::Complete(complete, _) = self.contents.assemble(bundle, settings, &revision)
         {
             target.desired = Some(complete);
         }
+        target.running = self.cut_off(&mut target.record);
         self.targets.insert(application, target);
         self.update_interest(application);
         self.dirty.insert(application);
     }
 
+    /// The operation that a restart cut off. One whose bundle is not at hand any more is planned anew.
+    fn cut_off(&self, record: &mut Record) -> Option<Running> {
+        let recorded = record.running.clone()?;
+        let to = match recorded.to() {
+            None => None,
+            Some((bundle, settings, revision)) => match self.contents.assemble(*bundle, *settings, revision) {
+                Completion::Complete(complete, _) => Some(complete),
+                Completion::Missing(_) | Completion::Unreadable(_) => {
+                    record.running = None;
+                    return None;
+                }
+            },
+        };
+        Some(recorded.resume(to))
+    }
+
     /// Runs until told to stop. What was begun in the cluster is finished by its own task; its outcome is seen again after a restart.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Input>, stop: CancellationToken) {
         loop {
+            self.mend_times();
             self.evaluate_dirty().await;
             let wake = self.targets.values().filter_map(|t| t.wake_at).min();
             let clock = self.parts.clock.clone();
@@ -148,6 +199,17 @@ impl Engine {
         }
     }
 
+    /// A resumed machine or NTP may step the wall clock back by hours: nothing that is due in seconds may wait for as long.
+    fn mend_times(&mut self) {
+        let now = self.parts.clock.now();
+        let back = self.latest.duration_since(now);
+        if back > CLOCK_TOLERANCE {
+            warn!(seconds = back.as_secs(), "the clock stepped back");
+            self.targets.values_mut().for_each(|target| target.stepped_back(back));
+        }
+        self.latest = now;
+    }
+
     fn wake_due(&mut self) {
         let now = self.parts.clock.now();
         for (application, target) in &mut self.targets {
@@ -160,7 +222,9 @@ impl Engine {
 
     async fn take(&mut self, input: Input) {
         match input {
-            Input::Rows { changed, finished, frozen } => self.take_rows(changed, finished, &frozen).await,
+            Input::Rows { changed, finished, frozen, first } => {
+                self.take_rows(changed, finished, &frozen, first).await;
+            }
             Input::Content { digest, bytes } => {
                 self.stage(digest, bytes);
                 self.wake_waiting();
@@ -168,18 +232,30 @@ impl Engine {
             Input::Fetched { asked, result } => self.take_fetched(&asked, result),
             Input::Observed(event) => self.observed(event),
             Input::Discovered(discovery) => self.discovered(discovery).await,
+            Input::Paused(pauses) => {
+                self.pauses = Some(pauses);
+                self.dirty.extend(self.targets.keys());
+            }
             Input::Looked { key, found } => self.looked(key, found),
             Input::DryRan { digest, uid, answer } => self.dry_ran(digest, uid, answer),
+            Input::Swept(found) => self.recovered(found),
+            Input::Proved { key, uid, unused } => self.proved(key, uid, unused),
             Input::Outcome { application, operation, action, result } => {
-                self.outcome(application, operation, action, result).await
+                self.outcome(application, operation, action, result).await;
             }
+            answer @ (Input::Checked { .. } | Input::Cleaned { .. }) => self.answered(answer).await,
         }
     }
 
-    async fn take_rows(&mut self, changed: Vec<TargetRow>, finished: Vec<Uuid>, frozen: &BTreeSet<Uuid>) {
+    async fn take_rows(&mut self, changed: Vec<TargetRow>, finished: Vec<Uuid>, frozen: &BTreeSet<Uuid>, first: bool) {
         for row in changed {
             let application = row.application();
-            let target = self.targets.entry(application).or_insert_with(|| Target::new(row.clone()));
+            let target = self.targets.entry(application).or_insert_with(|| {
+                let mut target = Target::new(row.clone());
+                // The hub's first word to this state directory, which may not be the first to this cluster; or the end of what was never begun here.
+                target.record.lost = first || matches!(row, TargetRow::Removing(_));
+                target
+            });
             let bundle = |row: &TargetRow| {
                 if let TargetRow::Present(spec) = row { Some((spec.bundle, spec.settings)) } else { None }
             };
@@ -273,6 +349,7 @@ impl Engine {
 
     async fn discovered(&mut self, discovery: Discovery) {
         let discovery = discovery.keeping(&self.parts.discovery);
+        self.missing.read(&discovery, self.parts.clock.now());
         if discovery != self.parts.discovery {
             self.parts.discovery = discovery.clone();
             self.ensure_watches();
@@ -285,6 +362,7 @@ impl Engine {
                     target.kinds_changed = target.running.is_some();
                 }
                 self.dirty.insert(application);
+                self.kinds_came(application).await;
             }
             self.tell(link::Input::Discovered(discovery)).await;
         }
@@ -301,7 +379,9 @@ impl Engine {
     pub(super) fn ensure_watches(&self) {
         let mut resources: BTreeSet<ApiResource> = BTreeSet::new();
         for target in self.targets.values() {
-            let named = target.desired.iter().flat_map(|d| d.bundle.entries.iter().map(|e| (&e.api_version, &e.key)));
+            let running = target.running.as_ref().and_then(|running| running.to.as_ref());
+            let bundles = target.desired.iter().chain(running);
+            let named = bundles.flat_map(|d| d.bundle.entries.iter().map(|e| (&e.api_version, &e.key)));
             let owned = target.inventory.entries.iter().map(|(key, entry)| (&entry.api_version, key));
             for (api_version, key) in named.chain(owned) {
                 resources.extend(self.parts.discovery.find(api_version, &key.kind).cloned());
@@ -318,7 +398,8 @@ impl Engine {
                 keep.extend([spec.bundle, spec.settings]);
                 keep.extend(self.members(spec.bundle));
             }
-            for (bundle, settings, _) in target.record.desired.iter().chain(&target.record.synced) {
+            let running = target.record.running.iter().filter_map(Recorded::to);
+            for (bundle, settings, _) in target.record.desired.iter().chain(&target.record.synced).chain(running) {
                 keep.extend([*bundle, *settings]);
                 keep.extend(self.members(*bundle));
             }
@@ -361,7 +442,9 @@ impl Engine {
             let served = self.parts.discovery.find(&entry.api_version, &entry.key.kind);
             entry.key.clone().in_namespace(&namespace, served.is_none_or(|r| r.namespaced))
         });
-        let keys: BTreeSet<_> = named.chain(target.inventory.entries.keys().cloned()).collect();
+        let acted = target.running.iter().flat_map(|running| &running.operation.plan().actions);
+        let acted = acted.map(|action| self.scoped(target, action));
+        let keys: BTreeSet<_> = named.chain(acted).chain(target.inventory.entries.keys().cloned()).collect();
         if let Some(target) = self.targets.get_mut(&application) {
             // The answer to a question that nobody asks any more finds nobody.
             target.looking.retain(|key| keys.contains(key));
@@ -371,7 +454,7 @@ impl Engine {
     }
 }
 
-async fn sleep_until(clock: &Clock, at: Option<windlass_domain::time::Timestamp>) {
+async fn sleep_until(clock: &Clock, at: Option<Timestamp>) {
     match at {
         Some(at) => clock.sleep_until(at).await,
         None => std::future::pending().await,

@@ -9,8 +9,12 @@ use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
 use windlass_domain::live::{DryRun, Observed};
 use windlass_domain::manifest::ResourceKey;
+use windlass_domain::operation::Checked;
+use windlass_domain::projection::TakenField;
 use windlass_domain::target::TargetRow;
 
+use super::client::Error;
+use super::recover::Managed;
 use crate::observe;
 
 /// One thing that happened.
@@ -23,6 +27,8 @@ pub enum Input {
         finished: Vec<Uuid>,
         /// Rows that the hub's full list no longer has: kept, and reported.
         frozen: BTreeSet<Uuid>,
+        /// Nothing was ever taken before: what this state directory does not know may be in the cluster all the same.
+        first: bool,
     },
     /// A verified content arrived ahead of its asking.
     Content {
@@ -42,6 +48,8 @@ pub enum Input {
     Observed(observe::Event),
     /// The cluster's resource list.
     Discovered(Discovery),
+    /// The namespaces that an operator paused.
+    Paused(observe::Pauses),
     /// An answer to a look.
     Looked {
         /// The object.
@@ -58,6 +66,17 @@ pub enum Input {
         /// What it said.
         answer: DryRun,
     },
+    /// Every object with our label, or why that is not known.
+    Swept(Result<Vec<Managed>, String>),
+    /// An answer to whether something is in use.
+    Proved {
+        /// The object.
+        key: ResourceKey,
+        /// The one that was asked about.
+        uid: String,
+        /// Whether it is empty or unused, or why that is not known.
+        unused: Result<bool, String>,
+    },
     /// An action of an operation ended.
     Outcome {
         /// The target.
@@ -67,8 +86,39 @@ pub enum Input {
         /// Index of the action in its plan.
         action: usize,
         /// What came of it.
-        result: Result<Done, String>,
+        result: Result<Done, Failure>,
     },
+    /// What the server would say to an action.
+    Checked {
+        /// The target.
+        application: Uuid,
+        /// The operation.
+        operation: Uuid,
+        /// Index of the action in its plan.
+        action: usize,
+        /// Its answer.
+        answer: Checked,
+    },
+    /// A hook was given free or deleted.
+    Cleaned {
+        /// The target.
+        application: Uuid,
+        /// The operation.
+        operation: Uuid,
+        /// Index of the action in its plan.
+        action: usize,
+        /// Why it could not be.
+        result: Result<(), String>,
+    },
+}
+
+/// Why an action was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For people.
+    pub why: String,
+    /// A field cannot be changed: trying again is in vain until git or the options change.
+    pub immutable: bool,
 }
 
 /// What a look found.
@@ -91,9 +141,48 @@ pub enum Done {
         response: Box<Value>,
         /// The manifest's address.
         digest: Digest,
+        /// Whose fields were taken.
+        overridden: Overridden,
+    },
+    /// A hook is there.
+    Hooked {
+        /// As it is.
+        object: Box<Value>,
+    },
+    /// An object was made under a name that the server completed.
+    Created {
+        /// The name.
+        name: String,
     },
     /// A deletion was accepted.
     Deleted,
     /// The inventory may forget the object.
     Forgotten,
+    /// Nothing: it is as git says.
+    Nothing,
+}
+
+/// What of others an apply took.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overridden {
+    /// Fields with another value than git's, and whose they were.
+    pub fields: Vec<TakenField>,
+    /// Appliers from whom the whole object was taken over.
+    pub appliers: Vec<String>,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// Of a write.
+    pub fn of(error: &Error) -> Self {
+        let immutable = error.is_immutable();
+        let why = match immutable {
+            true => format!(
+                "{error}; it cannot be changed in place: sync option Replace=true replaces it, Force=true deletes it and makes it again"
+            ),
+            false => error.to_string(),
+        };
+        Self { why, immutable }
+    }
 }

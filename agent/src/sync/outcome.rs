@@ -7,6 +7,7 @@ use tracing::warn;
 use uuid::Uuid;
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::ApiResource;
+use windlass_domain::health::HealthStatus;
 use windlass_domain::inventory::InventoryEntry;
 use windlass_domain::live::{Drift, DryRun, LiveObject, Observed};
 use windlass_domain::manifest::{GroupKind, ResourceKey};
@@ -15,7 +16,10 @@ use windlass_domain::projection::Baseline;
 
 use super::engine::{Engine, MAX_DRY_RUNS};
 use super::execute::ASK_AGAIN;
-use super::input::{Done, Found};
+use super::follow::mark_of;
+use super::input::{Done, Failure, Found};
+use super::target::Target;
+use super::words;
 use crate::observe::{self, slim};
 
 /// How often an object is looked at whose deletion takes its time.
@@ -69,11 +73,28 @@ impl Engine {
                 live.drift = slim::drift(object, baseline, self.sent(owner, key, entry.digest).as_ref());
             }
         }
+        self.note_finished(key, object, &live);
         if self.watched.has_changed(key, &live) {
             // What a dry run said of the object as it was is no answer for the object as it is.
             self.dry_runs.retain(|(_, uid), _| *uid != live.uid);
         }
+        self.watched.mark(key, mark_of(object));
         self.know(key.clone(), Observed::Present(live));
+    }
+
+    /// A Job that finished and that its time to live will remove is remembered: its absence then is no reason to run it again.
+    fn note_finished(&mut self, key: &ResourceKey, object: &Value, live: &LiveObject) {
+        if key.kind != "Job" || object.pointer("/spec/ttlSecondsAfterFinished").is_none_or(Value::is_null) {
+            return;
+        }
+        let status = live.health.as_ref().map(|health| health.status);
+        let finished = matches!(status, Some(HealthStatus::Healthy | HealthStatus::Degraded));
+        let Some((owner, entry)) = self.owned(key).filter(|_| finished && live.drift == Drift::None) else { return };
+        let (Some(target), Some(digest)) = (self.targets.get_mut(&owner), entry.digest) else { return };
+        let how = (digest, status == Some(HealthStatus::Healthy));
+        if target.record.finished.insert(key.clone(), how) != Some(how) {
+            target.unwritten.get_or_insert_default();
+        }
     }
 
     /// The version in which an object is managed; where nothing was applied, any that is served.
@@ -90,6 +111,12 @@ impl Engine {
         owners.iter().filter_map(entry).find(|(_, entry)| entry.baseline.is_some())
     }
 
+    /// Whether an object is looked at whole: it is compared with its baseline, or it is a hook, whose health is waited for.
+    fn is_whole(&self, key: &ResourceKey) -> bool {
+        let of = |uid: &Uuid| self.targets.get(uid).is_some_and(|target| target.runs_hook(key));
+        self.owned(key).is_some() || self.watched.interested_in(key).iter().any(of)
+    }
+
     /// The object as it was sent when it was last applied.
     fn sent(&self, owner: Uuid, key: &ResourceKey, digest: Option<Digest>) -> Option<Value> {
         let manifest = windlass_domain::canonical::read(&self.contents.get(&digest?)?).ok()?;
@@ -102,7 +129,7 @@ impl Engine {
         let mut owned = false;
         for uid in &interested {
             let Some(target) = self.targets.get_mut(uid) else { continue };
-            if target.inventory.entries.contains_key(&key) {
+            if target.inventory.entries.contains_key(&key) || target.runs_hook(&key) {
                 let first = target.looking.insert(key.clone());
                 if !first {
                     target.doubted.insert(key.clone());
@@ -111,7 +138,7 @@ impl Engine {
             }
         }
         if owned {
-            let whole = self.owned(&key).is_some();
+            let whole = self.is_whole(&key);
             let resource = self.resource_of(&key).unwrap_or_else(|| resource.clone());
             self.watched.set(key.clone(), Observed::Unknown(why.to_owned()));
             self.dirty.extend(interested);
@@ -156,7 +183,7 @@ impl Engine {
 
     /// Asks the same again a little later, for as long as somebody is interested and the kind is served.
     fn look_again(&mut self, key: &ResourceKey, wait: Duration) {
-        let whole = self.owned(key).is_some();
+        let whole = self.is_whole(key);
         let Some(resource) = self.resource_of(key) else { return };
         let interested = self.watched.interested_in(key);
         if interested.is_empty() {
@@ -199,15 +226,27 @@ impl Engine {
         application: Uuid,
         operation: Uuid,
         action: usize,
-        result: Result<Done, String>,
+        result: Result<Done, Failure>,
     ) {
-        let running = self.targets.get(&application).and_then(|t| t.running.as_ref()).filter(|r| r.id == operation);
-        let Some(planned) = running.and_then(|r| r.operation.plan().actions.get(action)).cloned() else { return };
+        let Some(target) = self.targets.get(&application) else { return };
+        let running = target.running.as_ref().filter(|r| r.id == operation);
+        let Some(mut planned) = running.and_then(|r| r.operation.plan().actions.get(action)).cloned() else { return };
+        planned.key = self.scoped(target, &planned);
         let result = match result {
-            Ok(Done::Applied { sent, response, digest }) => {
-                self.applied(application, &planned.key, &planned.api_version, &sent, &response, digest)
+            Ok(Done::Applied { sent, response, digest, overridden }) => {
+                if let (Some(target), Some(field)) = (self.targets.get_mut(&application), overridden.fields.first()) {
+                    target.writers.insert(planned.key.clone(), field.manager.clone());
+                }
+                let applied = self.applied(application, &planned.key, &planned.api_version, &sent, &response, digest);
+                applied.map(|changed| words::applied(&overridden, &changed))
             }
+            Ok(Done::Nothing) => Ok("as git says".to_owned()),
             Ok(Done::Ensured) => Ok("namespace exists".to_owned()),
+            Ok(Done::Created { name }) => Ok(format!("created as {name}")),
+            Ok(Done::Hooked { object }) => {
+                self.compare(&planned.key, &object);
+                Ok("created".to_owned())
+            }
             Ok(Done::Deleted) => {
                 // Accepted is not gone: only a proof of absence shrinks the inventory.
                 if let Some(resource) = self.resource_of(&planned.key) {
@@ -221,7 +260,12 @@ impl Engine {
                 }
                 Ok("forgotten".to_owned())
             }
-            Err(error) => Err(error),
+            Err(failure) => {
+                if let Some(target) = self.targets.get_mut(&application).filter(|_| failure.immutable) {
+                    target.record.stuck.insert(planned.key.clone());
+                }
+                Err(failure.why)
+            }
         };
         if let Some(event) = self.watched.end(&planned.key) {
             self.compare(&planned.key, &event);
@@ -230,7 +274,7 @@ impl Engine {
         self.dirty.insert(application);
     }
 
-    /// The response is the new baseline, and the newest thing known of the object.
+    /// The response is the new baseline, and the newest thing known of the object. Answers where it is not what was sent.
     fn applied(
         &mut self,
         application: Uuid,
@@ -239,9 +283,10 @@ impl Engine {
         sent: &Value,
         response: &Value,
         digest: Digest,
-    ) -> Result<String, String> {
+    ) -> Result<Vec<String>, String> {
         let baseline = Baseline::of_response(response, sent)
             .map_err(|e| format!("it was applied, but the answer is unreadable: {e}"))?;
+        let changed = baseline.differing_paths(sent, response, words::MOST_PATHS);
         // The response is its own baseline: by definition nothing differs.
         let live = LiveObject { drift: Drift::None, ..slim::live_object(response, None) };
         let entry =
@@ -250,7 +295,7 @@ impl Engine {
             target.inventory.entries.insert(key.clone(), entry);
         }
         self.know(key.clone(), Observed::Present(live));
-        Ok("applied".to_owned())
+        Ok(changed)
     }
 }
 
@@ -261,5 +306,13 @@ fn key_of(resource: &ApiResource, object: &Value) -> ResourceKey {
         kind: resource.kind.clone(),
         namespace: text("/metadata/namespace"),
         name: text("/metadata/name"),
+    }
+}
+
+impl Target {
+    /// Whether the running operation has a hook of this key.
+    fn runs_hook(&self, key: &ResourceKey) -> bool {
+        let plan = self.running.as_ref().map(|running| running.operation.plan());
+        plan.is_some_and(|plan| plan.actions.iter().any(|action| action.hook.is_some() && action.key == *key))
     }
 }

@@ -8,7 +8,8 @@ use windlass_domain::application::Cascade;
 use windlass_domain::health::{Contribution, HealthStatus, aggregate};
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::status::{
-    Condition, ConditionKind, OperationState, ResourceStatus, SyncStatus, TargetReport, TargetSummary, cut,
+    Condition, ConditionKind, MAX_MESSAGE_BYTES, OperationState, ResourceStatus, SyncStatus, TargetReport,
+    TargetSummary, cut, cut_at,
 };
 use windlass_domain::sync::{Assessment, ObjectState};
 use windlass_domain::target::TargetRow;
@@ -20,6 +21,14 @@ use crate::link;
 
 /// The most results of an operation that are reported.
 const MAX_RESULTS: usize = 1_000;
+/// What a report's objects may take: a quarter of what one message may.
+const MAX_REPORT_BYTES: usize = 4 << 20;
+/// Where the messages of objects are cut: the longest that the budget allows.
+const MESSAGE_LIMITS: [usize; 4] = [MAX_MESSAGE_BYTES, 200, 100, 40];
+/// What an object takes beside its texts.
+const OBJECT_BYTES: usize = 32;
+/// Conflicts that are named.
+const MAX_CONFLICTS: usize = 10;
 /// How often the progress of a running operation is reported.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -49,6 +58,7 @@ impl Engine {
         }
         target.conditions.clone_from(&report.summary.conditions);
         target.reported = Some((report.clone(), now));
+        fail::fail_point!("agent::report::before");
         self.tell(link::Input::Reported(Box::new(report))).await;
     }
 }
@@ -61,7 +71,6 @@ fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, n
     let health = aggregate(assessment.iter().flat_map(|a| a.objects.values()).filter_map(contribution));
     let worst =
         resources.values().filter_map(|r| r.health.as_ref()).find(|h| h.status == health && !h.message.is_empty());
-    let (removing, empty) = (matches!(target.row, TargetRow::Removing(_)), target.inventory.entries.is_empty());
     let orphaned = matches!(&target.row, TargetRow::Removing(removing) if removing.cascade == Cascade::Orphan);
     let mut report = TargetReport {
         application,
@@ -79,7 +88,7 @@ fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, n
             conditions: conditions(target, assessment, now),
             hold: assessment.and_then(|a| a.hold.clone()),
             operation: operation(target),
-            removed: removing && empty && target.running.is_none() && (!target.inventory_lost || orphaned),
+            removed: target.is_removed() && (!target.record.lost || orphaned),
         },
         resources,
     };
@@ -87,7 +96,10 @@ fn report(application: Uuid, target: &Target, assessment: Option<&Assessment>, n
     report
 }
 
+/// Every message is cut; a report that would still be over its budget has all of its objects' messages cut shorter.
 fn cut_messages(report: &mut TargetReport) {
+    let most = MESSAGE_LIMITS.into_iter().find(|most| weight(report, *most) <= MAX_REPORT_BYTES);
+    let most = most.unwrap_or(0);
     let summary = &mut report.summary;
     let operation = summary
         .operation
@@ -96,11 +108,22 @@ fn cut_messages(report: &mut TargetReport) {
     let conditions = summary.conditions.iter_mut().map(|c| &mut c.message);
     operation.chain(conditions).chain(std::iter::once(&mut summary.health_message)).for_each(cut);
     for resource in report.resources.values_mut() {
-        cut(&mut resource.message);
+        cut_at(&mut resource.message, most);
         if let Some(health) = &mut resource.health {
-            cut(&mut health.message);
+            cut_at(&mut health.message, most);
         }
     }
+}
+
+/// About how many bytes the objects of a report take on the wire when their messages are cut at `most`.
+fn weight(report: &TargetReport, most: usize) -> usize {
+    let of = |resource: &ResourceStatus| {
+        let key = &resource.key;
+        let names = key.group.len() + key.kind.len() + key.namespace.len() + key.name.len() + resource.version.len();
+        let health = resource.health.as_ref().map_or(0, |health| health.message.len().min(most));
+        OBJECT_BYTES + names + resource.message.len().min(most) + health
+    };
+    report.resources.values().map(of).sum()
 }
 
 fn contribution(standing: &windlass_domain::sync::Standing) -> Option<Contribution> {
@@ -160,16 +183,30 @@ fn conditions(target: &Target, assessment: Option<&Assessment>, now: Timestamp) 
                 format!("{first}{more}; it was left alone: `windlass app adopt {}` takes it over", target.name());
             found.push((ConditionKind::SharedResourceWarning, message));
         }
+        if let Some((_, rule)) = assessment.fenced().next() {
+            let more = assessment.fenced().count() - 1;
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            found.push((ConditionKind::ExcludedResourceWarning, format!("{rule}{more}")));
+        }
+        if let Some((key, owner)) = assessment.shared.first() {
+            let more = assessment.shared.len() - 1;
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            found.push((ConditionKind::SharedResourceWarning, format!("{key} is also {owner}'s{more}")));
+        }
         let prunes = target.desired.as_ref().is_some_and(|d| d.settings.prune);
         if let Some(hold) = assessment.hold.as_ref().filter(|_| prunes) {
             let message = format!("{}; `windlass app approve {}` lets it happen", hold.reason, target.name());
             found.push((ConditionKind::PruneHeld, message));
         }
     }
-    if removing && target.inventory_lost {
-        let message = "the agent's inventory was lost: what is left of the application is not known; delete it with cascade orphan to let go";
+    if removing && target.record.lost {
+        let message = "the agent's inventory was lost and is being rebuilt from the cluster: what is left of the application is not known yet; delete it with cascade orphan to let go";
         found.push((ConditionKind::DeletionError, message.into()));
     }
+    if let Some(blocked) = &target.blocked {
+        found.push((blocked.kind, blocked.why.clone()));
+    }
+    found.extend(target.conflicts.iter().take(MAX_CONFLICTS).map(|c| (ConditionKind::FieldConflict, c.to_string())));
     if let Some(error) = &target.storage_error {
         found.push((ConditionKind::StorageError, error.clone()));
     }

@@ -1,6 +1,6 @@
 //! One target's state: what is wanted, what was done, what is under way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,15 +8,20 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use windlass_domain::bundle::Bundle;
 use windlass_domain::digest::Digest;
+use windlass_domain::hook::Phase;
 use windlass_domain::inventory::Inventory;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
-use windlass_domain::operation::{OperationPhase, SyncOperation};
+use windlass_domain::operation::OperationPhase;
 use windlass_domain::ownership::Owner;
 use windlass_domain::status::{Condition, OperationState, TargetReport};
+use windlass_domain::sync::heal::{Conflict, Heals};
 use windlass_domain::target::{TargetRow, TargetSettings};
 use windlass_domain::time::Timestamp;
+use windlass_domain::traits::TraitsMap;
 
+use super::blocked::Blocked;
+use super::running::{Recorded, Running};
 use crate::desired::Change;
 
 /// One target.
@@ -35,8 +40,6 @@ pub struct Target {
     pub inventory: Inventory,
     /// The operation under way.
     pub running: Option<Running>,
-    /// The durable inventory could not be read: what is ours is known only by its marks.
-    pub inventory_lost: bool,
     /// Objects whose look is under way.
     pub looking: BTreeSet<ResourceKey>,
     /// Objects whose next look is a while off; an event brings it forward, a mere evaluation does not.
@@ -59,12 +62,18 @@ pub struct Target {
     pub retry_at: Option<Timestamp>,
     /// The cluster's resource list changed while an operation was running.
     pub kinds_changed: bool,
-    /// Times of the last heals, newest last.
-    pub heals: Vec<Timestamp>,
+    /// What was healed lately.
+    pub heals: Heals,
     /// Conditions last reported, for their `since`.
     pub conditions: Vec<Condition>,
     /// What was last reported, and when.
     pub reported: Option<(TargetReport, Timestamp)>,
+    /// Why nothing may be begun.
+    pub blocked: Option<Blocked>,
+    /// Whoever keeps writing against git.
+    pub conflicts: Vec<Conflict>,
+    /// Whose fields were taken when an object was last healed.
+    pub writers: BTreeMap<ResourceKey, String>,
     /// A durable write that failed, for people.
     pub storage_error: Option<String>,
 }
@@ -80,18 +89,10 @@ pub struct Complete {
     pub settings_digest: Digest,
     /// How the target is kept.
     pub settings: Arc<TargetSettings>,
+    /// What its manifests say of themselves.
+    pub traits: Arc<TraitsMap>,
     /// The commit it was rendered from.
     pub revision: String,
-}
-
-/// An operation under way.
-pub struct Running {
-    /// Its id.
-    pub id: Uuid,
-    /// What it syncs to; `None` for a removal.
-    pub to: Option<Complete>,
-    /// Its state.
-    pub operation: SyncOperation,
 }
 
 /// The durable form of a target, inventory aside.
@@ -110,6 +111,28 @@ pub struct Record {
     pub manual: Option<OperationState>,
     /// Failures in a row at syncing to `synced`.
     pub failures: u32,
+    /// The inventory was lost, or never was here: what is ours is known only by its marks, until the cluster was swept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+    /// The default namespace, for the time when the row no longer has it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// The running operation, where it cannot simply be planned again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Recorded>,
+    /// A person's operation that failed and is tried again: its id, its tries so far, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<(Uuid, u32, Timestamp)>,
+    /// The last phase of a removal that was brought to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Phase>,
+    /// Jobs that finished and that their time to live removes, with the manifest they were made from and whether they completed: they are not run again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(with = "by_key")]
+    pub finished: BTreeMap<ResourceKey, (Digest, bool)>,
+    /// Objects of `synced` that cannot be changed in place: they wait until git or the options change.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub stuck: BTreeSet<ResourceKey>,
 }
 
 // === impl Target ===
@@ -125,7 +148,6 @@ impl Target {
             record: Record { v: 1, ..Record::default() },
             inventory: Inventory::default(),
             running: None,
-            inventory_lost: false,
             looking: BTreeSet::new(),
             resting: BTreeSet::new(),
             doubted: BTreeSet::new(),
@@ -137,9 +159,12 @@ impl Target {
             wake_at: None,
             retry_at: None,
             kinds_changed: false,
-            heals: Vec::new(),
+            heals: Heals::default(),
             conditions: Vec::new(),
             reported: None,
+            blocked: None,
+            conflicts: Vec::new(),
+            writers: BTreeMap::new(),
             storage_error: None,
         }
     }
@@ -156,7 +181,7 @@ impl Target {
     pub fn owner(&self, installation: &str) -> Owner {
         let default_namespace = match &self.row {
             TargetRow::Present(spec) => spec.default_namespace.clone(),
-            TargetRow::Removing(_) => String::new(),
+            TargetRow::Removing(_) => self.record.namespace.clone(),
         };
         Owner { installation: installation.to_owned(), application: self.name().clone(), default_namespace }
     }
@@ -182,9 +207,28 @@ impl Target {
         self.record.manual.as_ref().is_some_and(|op| op.id == id && op.phase != OperationPhase::Running)
     }
 
+    /// The operation that nobody asked for and that a restart cut off before it had a record of its own: it goes on under its id, planned anew.
+    pub fn interrupted(&self) -> Option<Uuid> {
+        let manual = self.record.manual.as_ref().map(|manual| manual.id);
+        let is_cut_off = |op: &&OperationState| op.phase == OperationPhase::Running && Some(op.id) != manual;
+        self.record.operation.as_ref().filter(is_cut_off).map(|op| op.id)
+    }
+
     /// Asks to be evaluated no later than `at`.
     pub fn wake(&mut self, at: Timestamp) {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// The wall clock stepped back by `by`: what was a while off is as long a while off from now.
+    pub fn stepped_back(&mut self, by: jiff::SignedDuration) {
+        let earlier = |at: &mut Timestamp| *at = at.saturating_sub(by).unwrap_or(*at);
+        let times =
+            [&mut self.unknown_since, &mut self.fetch_at, &mut self.look_at, &mut self.wake_at, &mut self.retry_at];
+        times.into_iter().flatten().for_each(earlier);
+        // What it counts lies in the future now, and would hold heals up.
+        self.heals = Heals::default();
+        self.asked.iter_mut().for_each(|(_, deadline)| earlier(deadline));
+        self.reported.iter_mut().for_each(|(_, at)| earlier(at));
     }
 
     /// Its durable records: (name, bytes).
@@ -217,4 +261,23 @@ pub fn inventory_name(application: Uuid) -> String {
 /// Name of a row.
 pub fn row_name(application: Uuid) -> String {
     format!("row/{application}")
+}
+
+/// A map whose keys are no strings, as a list of pairs.
+mod by_key {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use windlass_domain::digest::Digest;
+    use windlass_domain::manifest::ResourceKey;
+
+    type Map = BTreeMap<ResourceKey, (Digest, bool)>;
+
+    pub(super) fn serialize<S: Serializer>(map: &Map, serializer: S) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
+        Ok(Vec::<(ResourceKey, (Digest, bool))>::deserialize(deserializer)?.into_iter().collect())
+    }
 }

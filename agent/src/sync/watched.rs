@@ -13,6 +13,8 @@ pub struct Watched {
     objects: BTreeMap<ResourceKey, Observed>,
     interested: BTreeMap<ResourceKey, BTreeSet<Uuid>>,
     by_target: BTreeMap<Uuid, BTreeSet<ResourceKey>>,
+    /// Marks of hooks: which run made them.
+    marks: BTreeMap<ResourceKey, String>,
     /// Objects being applied, with the newest event that came meanwhile: it is compared with the new baseline, not with the old one.
     in_flight: BTreeMap<ResourceKey, Option<Box<Value>>>,
 }
@@ -44,6 +46,7 @@ impl Watched {
             if interested.is_empty() {
                 self.interested.remove(key);
                 self.objects.remove(key);
+                self.marks.remove(key);
             }
         }
     }
@@ -63,6 +66,28 @@ impl Watched {
     pub fn set(&mut self, key: ResourceKey, observed: Observed) {
         if self.interested.contains_key(&key) {
             self.objects.insert(key, observed);
+        }
+    }
+
+    /// What is known of an object.
+    pub fn get(&self, key: &ResourceKey) -> Option<&Observed> {
+        self.objects.get(key)
+    }
+
+    /// Which run of a hook made an object.
+    pub fn mark_of(&self, key: &ResourceKey) -> Option<&str> {
+        self.marks.get(key).map(String::as_str)
+    }
+
+    /// Keeps which run of a hook made an object, if one did.
+    pub fn mark(&mut self, key: &ResourceKey, mark: Option<&str>) {
+        match mark {
+            Some(mark) if self.interested.contains_key(key) => {
+                self.marks.insert(key.clone(), mark.to_owned());
+            }
+            _ => {
+                self.marks.remove(key);
+            }
         }
     }
 

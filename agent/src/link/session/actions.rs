@@ -40,7 +40,7 @@ impl<D: Desired> Session<'_, D> {
             Action::CompareNow => return Some(self.compare_due().await),
             Action::Close { reason, retry_after_ms } => {
                 let retry_after = (retry_after_ms > 0).then(|| Duration::from_millis(retry_after_ms));
-                self.ended.get_or_insert(Ended { healthy: self.proven, reason, retry_after });
+                self.ended.get_or_insert(Ended { healthy: self.proven, reason, retry_after, line: None });
             }
         }
         None
@@ -70,7 +70,7 @@ impl<D: Desired> Session<'_, D> {
 
     /// What does not verify is left: it will be fetched, and complained about there.
     async fn keep(&mut self, digest: Digest, compressed: &[u8]) {
-        match content::open(digest, compressed, &self.link.identity.digest_key) {
+        match content::open(digest, compressed, &self.link.credentials.current().digest_key) {
             Ok(bytes) => self.link.desired.keep(digest, bytes).await,
             Err(error) => tracing::warn!(%error, "a content sent ahead is not taken"),
         }

@@ -91,7 +91,10 @@ async fn a_burst_of_definitions_is_told_when_it_ends_and_once_more() {
     for _ in 0..2 {
         let call = apiserver.next().await;
         assert!(call.kind.starts_with("application/json;as=PartialObjectMetadataList;"), "{}", call.kind);
-        call.json(200, &json!({"metadata": {"resourceVersion": "5"}, "items": []}));
+        call.json(
+            200,
+            &json!({"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "5"}, "items": []}),
+        );
     }
     for _ in 0..2 {
         streams.push(apiserver.next().await.stream());

@@ -189,3 +189,26 @@ async fn one_namespace_can_be_all_that_is_watched() {
     assert_eq!(bench.said(1).await, ["stale no (403 Forbidden)"]);
     assert_eq!(bench.watches.not_live(bench.apiserver.clock.now(), LIMIT), ["ConfigMap/v1"]);
 }
+
+#[tokio::test]
+async fn an_answer_that_is_no_list_never_passes_for_a_list_of_nothing() {
+    let mut bench = Bench::new(WatchScope::All);
+    let whole = page("10", "", &[object("a", "7")]).to_string();
+    let answers = [
+        json!({"kind": "Status", "metadata": {}, "status": "Success"}).to_string(),
+        json!({"metadata": {}, "items": []}).to_string(),
+        json!({"kind": "ConfigMapList", "metadata": {}, "items": []}).to_string(),
+        whole[..whole.len() / 2].to_owned(),
+        "<html>welcome</html>".to_owned(),
+        String::new(),
+    ];
+    for answer in answers {
+        bench.apiserver.next_as_time_passes().await.text(200, &[], answer.clone());
+        let said = bench.said(1).await;
+        assert!(said[0].starts_with("stale the apiserver's answer makes no sense"), "{answer}: {said:?}");
+        assert!(!bench.is_live());
+    }
+    bench.apiserver.next_as_time_passes().await.text(200, &[], whole);
+    let _stream = bench.apiserver.next().await.stream();
+    assert_eq!(bench.said(3).await, ["object a 7", "listed a", "live"]);
+}

@@ -4,6 +4,8 @@
 //! in `managedFields` is made ours first: then what it set and git does not name goes with our apply, `kubectl.kubernetes.io/last-applied-configuration`
 //! among it.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use serde_json::{Map, Value, json};
 use windlass_domain::discovery::ApiResource;
@@ -14,29 +16,43 @@ use super::super::client::{Body, Error, write};
 use crate::observe::{Cluster, look, path};
 
 /// Whose entries are taken: manager and operation.
-const APPLIERS: [(&str, &str); 5] = [
+const APPLIERS: [(&str, &str); 6] = [
     ("kubectl-client-side-apply", "Update"),
     ("kubectl", "Update"),
     ("kubectl", "Apply"),
     ("argocd-controller", "Update"),
     ("argocd-controller", "Apply"),
+    // Our own replaces.
+    (MANAGER, "Update"),
 ];
 /// Somebody may write between our look and our patch.
 const TRIES: usize = 4;
 
-/// Makes the entries of known appliers ours. Does nothing to an object that is not there or that none of them owns.
-pub(super) async fn take_over(cluster: &Cluster, resource: &ApiResource, key: &ResourceKey) -> Result<(), Error> {
+/// Makes the entries of known appliers ours, and says whose they were. Does nothing to an object that is not there or that none of them owns.
+pub(super) async fn take_over(
+    cluster: &Cluster,
+    resource: &ApiResource,
+    key: &ResourceKey,
+) -> Result<Vec<String>, Error> {
     let mut tries = 1;
     loop {
         let live = look::get(cluster, resource, key).await;
-        let Some(live) = live.map_err(|error| Error::of(key, error))? else { return Ok(()) };
-        let Some(patch) = patch_for(&live) else { return Ok(()) };
+        let Some(live) = live.map_err(|error| Error::of(key, error))? else { return Ok(vec![]) };
+        let Some(patch) = patch_for(&live) else { return Ok(vec![]) };
         let path = format!("{}?fieldManager={MANAGER}", path::object(resource, &key.namespace, &key.name));
         match write(cluster, key, Method::PATCH, &path, Body::JsonPatch(&patch)).await {
             Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
-            done => return done.map(|_| ()),
+            done => return done.map(|_| appliers_of(&live)),
         }
     }
+}
+
+/// The appliers that own something of an object, by name.
+fn appliers_of(live: &Value) -> Vec<String> {
+    let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let appliers = entries.into_iter().flatten().filter(|entry| is_appliers(entry));
+    let names: BTreeSet<&str> = appliers.filter_map(|entry| entry.get("manager")?.as_str()).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// The JSON patch; `None` when there is nothing to take. It replaces the resource version by the one that was seen, which the apiserver refuses with a

@@ -30,11 +30,15 @@ fn status(code: u16, reason: &str, message: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_apply_is_one_forced_patch_of_the_whole_object() {
-    let at = "/api/v1/namespaces/shop/configmaps/web?fieldManager=windlass&force=true&fieldValidation=";
+async fn an_apply_is_one_patch_of_the_whole_object() {
+    let at = "/api/v1/namespaces/shop/configmaps/web?fieldManager=windlass&force=";
     let loose = Options { skip_validation: true, ..Options::default() };
     let dry = Options { dry_run: true, adopt: true, ..Options::default() };
-    for (options, want) in [(Options::default(), "Strict"), (loose, "Ignore"), (dry, "Strict&dryRun=All")] {
+    for (options, want) in [
+        (Options::default(), "false&fieldValidation=Strict"),
+        (loose, "false&fieldValidation=Ignore"),
+        (dry, "true&fieldValidation=Strict&dryRun=All"),
+    ] {
         let (mut apiserver, cluster) = Apiserver::new();
         let applying = start(&cluster, options);
         let call = apiserver.next().await;
@@ -44,6 +48,23 @@ async fn an_apply_is_one_forced_patch_of_the_whole_object() {
         let applied = applying.await.expect("an answer").expect("a success");
         assert_eq!(applied.response, json!({"answer": true}));
     }
+}
+
+#[tokio::test]
+async fn what_another_manager_owns_is_taken_by_force_and_named() {
+    let (mut apiserver, cluster) = Apiserver::new();
+    let applying = start(&cluster, Options::default());
+    let mut conflict = status(409, "Conflict", "Apply failed with 1 conflict");
+    conflict["details"]["causes"] = json!([{"reason": "FieldManagerConflict", "field": ".data.a",
+        "message": "conflict with \"somebody\" using v1 at 2026-01-01T00:00:00Z"}]);
+    let first = apiserver.next().await;
+    assert!(first.uri.contains("force=false"), "{}", first.uri);
+    first.json(409, &conflict);
+    let second = apiserver.next().await;
+    assert!(second.uri.contains("force=true"), "{}", second.uri);
+    second.json(200, &json!({}));
+    let applied = applying.await.expect("an answer").expect("a success");
+    assert_eq!(applied.taken, [TakenField { manager: "somebody".into(), path: "data.a".into() }]);
 }
 
 #[tokio::test]
@@ -131,7 +152,7 @@ async fn only_the_object_that_was_looked_at_is_deleted() {
 async fn a_namespace_that_exists_is_left_alone() {
     for (code, answer) in [(201, json!({})), (409, status(409, "AlreadyExists", "exists"))] {
         let (mut apiserver, cluster) = Apiserver::new();
-        let ensuring = tokio::spawn(async move { namespace::ensure(&cluster, "shop").await });
+        let ensuring = tokio::spawn(async move { namespace::ensure(&cluster, "shop", None).await });
         let call = apiserver.next().await;
         assert_eq!((&call.method, call.uri.as_str()), (&Method::POST, "/api/v1/namespaces?fieldManager=windlass"));
         assert_eq!(call.body, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));

@@ -1,0 +1,126 @@
+//! Operations that a person asked for.
+
+use uuid::Uuid;
+use windlass_domain::operation::{Event, OperationPhase};
+use windlass_domain::status::OperationState;
+use windlass_domain::sync::{Assessment, Intent, plan};
+use windlass_domain::target::{OperationRequest, TargetRow, TargetSpec};
+use windlass_domain::time::Timestamp;
+
+use super::begin::Begin;
+use super::engine::Engine;
+use super::running::run_of;
+use super::target::Target;
+
+impl Engine {
+    pub(super) async fn terminate_if_asked(&mut self, application: Uuid, spec: &TargetSpec) {
+        let asked = spec.operation.as_ref().filter(|request| request.terminate);
+        let running =
+            self.targets.get(&application).and_then(|t| t.running.as_ref()).map(|r| (r.id, r.operation.phase()));
+        if let (Some(request), Some((id, OperationPhase::Running))) = (asked, running)
+            && request.id == id
+        {
+            self.step(application, Event::Terminate { by: request.by.clone() }).await;
+        }
+    }
+
+    pub(super) async fn start_manual(
+        &mut self,
+        application: Uuid,
+        request: OperationRequest,
+        assessment: &Assessment,
+        now: Timestamp,
+    ) {
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        let again = target.record.again.filter(|(id, ..)| *id == request.id);
+        if let Some((_, _, at)) = again.filter(|(_, _, at)| now < *at) {
+            return target.wake(at);
+        }
+        if request.prune && assessment.hold.is_none() && !self.proves_unused(application, assessment, true) {
+            return;
+        }
+        let Some(target) = self.targets.get(&application) else { return };
+        let Some(to) = target.desired.clone().filter(|desired| desired.digest == request.bundle) else {
+            // The bundle is still on its way, or a newer one took its place.
+            let newer = matches!(&target.row, TargetRow::Present(spec) if spec.bundle != request.bundle);
+            if newer {
+                let why = "the application has a newer bundle by now; sync again".to_owned();
+                self.finish_unstarted(application, never_began(&request, why, now)).await;
+            }
+            return;
+        };
+        let attempt = again.map_or(0, |(_, tries, _)| tries);
+        let (run, options) = (run_of(request.id, attempt), request.options.clone());
+        let intent = Intent { prune: request.prune, manual: true, run, options, ..Intent::default() };
+        let Some((_, plan)) = self.with_facts(application, Some(&to), |facts| plan(facts, &intent)) else {
+            return;
+        };
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        let deadline = target.deadline_of(&request, now);
+        let whole = !request.options.leaves_no_history();
+        let begin = Begin { id: request.id, attempt, by: request.by, manual: true, deadline, to: Some(to), whole };
+        self.start(application, begin, plan).await;
+    }
+
+    /// An operation that was terminated, or whose time is over, before it could begin ends whether or not anything else is known.
+    pub(super) async fn end_unstarted(&mut self, application: Uuid, spec: &TargetSpec) -> bool {
+        let now = self.parts.clock.now();
+        let Some(target) = self.targets.get_mut(&application).filter(|target| target.running.is_none()) else {
+            return false;
+        };
+        let Some(request) = spec.operation.as_ref().filter(|request| !target.knows_operation(request.id)) else {
+            return false;
+        };
+        let why = if request.terminate {
+            format!("terminated by {} before it began", request.by)
+        } else if now >= target.deadline_of(request, now) {
+            "its deadline passed before it could begin".to_owned()
+        } else {
+            let deadline = target.deadline_of(request, now);
+            target.wake(deadline);
+            return false;
+        };
+        self.finish_unstarted(application, never_began(request, why, now)).await;
+        true
+    }
+
+    pub(super) async fn finish_unstarted(&mut self, application: Uuid, state: OperationState) {
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        target.record.manual = Some(state);
+        let records = target.records(application);
+        self.keep(application, records).await;
+    }
+}
+
+impl Target {
+    /// When a person's operation is over, by this agent's clock: as long after it was first seen here as the hub allowed it. The two clocks are never
+    /// compared.
+    fn deadline_of(&mut self, request: &OperationRequest, now: Timestamp) -> Timestamp {
+        let asked = request.deadline.duration_since(request.requested_at);
+        let allowed = match request.options.timeout_seconds.map(i64::try_from) {
+            Some(Ok(seconds)) => asked.min(jiff::SignedDuration::from_secs(seconds)),
+            _ => asked,
+        };
+        match self.asked {
+            Some((id, deadline)) if id == request.id => deadline,
+            _ => {
+                let deadline = now.checked_add(allowed).unwrap_or(Timestamp::MAX);
+                self.asked = Some((request.id, deadline));
+                deadline
+            }
+        }
+    }
+}
+
+fn never_began(request: &OperationRequest, why: String, now: Timestamp) -> OperationState {
+    OperationState {
+        id: request.id,
+        by: request.by.clone(),
+        phase: OperationPhase::Error,
+        message: why,
+        revision: String::new(),
+        started_at: now,
+        finished_at: Some(now),
+        results: vec![],
+    }
+}

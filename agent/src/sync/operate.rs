@@ -1,0 +1,145 @@
+//! An operation goes on, and ends.
+
+use std::time::Duration;
+
+use tracing::info;
+use uuid::Uuid;
+use windlass_domain::hook::Phase;
+use windlass_domain::operation::{self, Action, Event, OperationPhase, SyncOperation, next_attempt};
+use windlass_domain::sync::SyncPlan;
+use windlass_domain::target::{Retry, TargetRow};
+use windlass_domain::time::Timestamp;
+
+use super::engine::Engine;
+use super::running::Running;
+use super::target::Target;
+
+/// The longest that an automated target waits before it tries again.
+const SLOW: Duration = Duration::from_secs(180);
+
+impl Engine {
+    /// One step of the running operation, and what it asks for.
+    pub(super) async fn step(&mut self, application: Uuid, event: Event) {
+        let now = self.parts.clock.now();
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        let Some(running) = &mut target.running else { return };
+        // `step` takes it by value: an empty one stands in meanwhile.
+        let before = std::mem::replace(&mut running.operation, SyncOperation::new(SyncPlan::default(), now));
+        let (operation, actions) = operation::step(before, event, now);
+        running.operation = operation;
+        let idle = running.waiting.is_empty();
+        running.waiting.extend(actions);
+        if idle {
+            self.go_on(application).await;
+        }
+    }
+
+    /// Does what the operation asks for, in order. A record that cannot be written holds up what comes after it.
+    pub(super) async fn go_on(&mut self, application: Uuid) {
+        loop {
+            let Some(target) = self.targets.get_mut(&application) else { return };
+            let Some(running) = &mut target.running else { return };
+            let Some(action) = running.waiting.front().cloned() else { return };
+            if action == Action::Persist {
+                target.record.running = Some(running.recorded());
+                let records = target.records(application);
+                if !self.keep(application, records).await {
+                    return;
+                }
+                fail::fail_point!("agent::operation::persisted");
+            }
+            let Some(running) = self.targets.get_mut(&application).and_then(|t| t.running.as_mut()) else { return };
+            running.waiting.pop_front();
+            self.act(application, action).await;
+        }
+    }
+
+    async fn act(&mut self, application: Uuid, action: Action) {
+        match action {
+            Action::Persist => {}
+            Action::Check(index) => self.check(application, index),
+            Action::Run(index) => self.run_or_await_kind(application, index),
+            Action::Release(index) => self.clean(application, index, false),
+            Action::DeleteHook(index) => self.clean(application, index, true),
+            Action::WakeAt(at) => {
+                if let Some(target) = self.targets.get_mut(&application) {
+                    target.wake(at);
+                }
+            }
+            Action::Finish => self.finish(application).await,
+        }
+    }
+
+    async fn finish(&mut self, application: Uuid) {
+        let now = self.parts.clock.now();
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        let Some(running) = target.running.take() else { return };
+        let name = target.name().clone();
+        target.record.running = None;
+        if let Some(state) = target.record.operation.as_mut().filter(|state| state.id == running.id) {
+            state.phase = running.operation.phase();
+            state.message = running.operation.message();
+            state.finished_at = Some(now);
+            state.results = running.operation.results();
+            info!(application = %name, operation = %state.id, phase = ?state.phase, message = state.message, "operation ended");
+        }
+        if running.to.is_none() {
+            let phases = [Phase::PostDelete, Phase::Sync, Phase::PreDelete];
+            let passed = phases.into_iter().find(|phase| running.operation.has_passed(*phase));
+            target.record.removed = target.record.removed.max(passed);
+        }
+        target.tried(&running, now);
+        if target.record.manual.as_ref().is_some_and(|manual| manual.id == running.id) {
+            target.record.manual.clone_from(&target.record.operation);
+        }
+        target.kinds_changed = false;
+        let records = target.records(application);
+        let garbage = self.collect();
+        self.update_interest(application);
+        self.keep(application, records.into_iter().chain(garbage).collect()).await;
+        self.dirty.insert(application);
+    }
+}
+
+impl Target {
+    /// What an operation's end means for the next one.
+    fn tried(&mut self, running: &Running, now: Timestamp) {
+        if running.operation.phase() == OperationPhase::Succeeded {
+            (self.record.failures, self.retry_at) = (0, None);
+            return;
+        }
+        if running.manual {
+            return self.retry_manually(running, now);
+        }
+        self.record.failures += 1;
+        let retry = running.to.as_ref().map(|to| to.settings.retry()).unwrap_or_default();
+        let at = now + next_attempt(&retry, self.record.failures, true).unwrap_or(SLOW);
+        // What was left alone for its kind may be served by now.
+        self.retry_at = (!self.kinds_changed).then_some(at);
+        self.wake(at);
+    }
+
+    /// A person's operation is tried again under its own id, where they asked for it.
+    fn retry_manually(&mut self, running: &Running, now: Timestamp) {
+        let TargetRow::Present(spec) = &self.row else { return };
+        let Some(request) = spec.operation.as_ref().filter(|request| request.id == running.id) else { return };
+        let tries = running.attempt + 1;
+        let Some(retry) = request.options.retry else { return };
+        let Some(wait) = next_attempt(&retry, tries, false) else { return };
+        if running.operation.phase() != OperationPhase::Failed || request.terminate {
+            return;
+        }
+        let at = now + wait;
+        self.record.again = Some((running.id, tries, at));
+        if let Some(state) = &mut self.record.operation {
+            state.phase = OperationPhase::Running;
+            state.finished_at = None;
+            state.message = format!("{}; tried again in {wait:?}{}", state.message, of(retry, tries));
+        }
+        self.wake(at);
+    }
+}
+
+fn of(retry: Retry, tries: u32) -> String {
+    if retry.limit < 0 { String::new() } else { format!(" (retry {tries} of {})", retry.limit) }
+}
