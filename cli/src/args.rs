@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{app, cluster, completion, context, explain, login, operation, repo, version, watch};
+use crate::commands::{app, cluster, completion, context, explain, freeze, login, operation, proj, repo, version, watch};
 
 /// Windlass keeps fleets of Kubernetes clusters in the state that git describes.
 #[derive(Parser)]
@@ -54,12 +54,21 @@ pub(crate) enum Command {
     /// Clusters.
     #[command(subcommand)]
     Cluster(cluster::Cluster),
+    /// Projects.
+    #[command(subcommand, visible_alias = "project")]
+    Proj(proj::Proj),
     /// Repositories.
     #[command(subcommand, visible_alias = "repository")]
     Repo(repo::Repo),
     /// Sync operations.
     #[command(subcommand, visible_alias = "op")]
     Operation(operation::Operation),
+    /// Stop all writes of an application, a project, a cluster or everything.
+    Freeze(freeze::Freeze),
+    /// Let writes go on.
+    Thaw(freeze::Thaw),
+    /// What is frozen.
+    Freezes(freeze::Freezes),
     /// Why an application is as it is.
     Explain(explain::Explain),
     /// Print changes as they come.

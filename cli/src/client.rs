@@ -7,7 +7,7 @@ mod tls;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, IF_MATCH, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,6 +68,18 @@ impl Client {
         self.read(self.request(method, path, query)?.timeout(TIME_LIMIT).json(body)).await
     }
 
+    /// As [`send`](Self::send), over nothing but the revision that was read.
+    pub(crate) async fn send_at<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        revision: u64,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        let request = self.request(method, path, &[])?.header(IF_MATCH, revision);
+        self.read(request.timeout(TIME_LIMIT).json(body)).await
+    }
+
     /// As [`send`](Self::send), with one header of the answer.
     pub(crate) async fn send_for_header(
         &self,
@@ -83,6 +95,11 @@ impl Client {
 
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> anyhow::Result<T> {
         self.send(Method::POST, path, &[], body).await
+    }
+
+    /// `DELETE` with its answer.
+    pub(crate) async fn delete_for<T: DeserializeOwned>(&self, path: &[&str], query: Query<'_>) -> anyhow::Result<T> {
+        self.read(self.request(Method::DELETE, path, query)?.timeout(TIME_LIMIT)).await
     }
 
     /// `DELETE`, whose answer may be empty.

@@ -5,10 +5,12 @@ pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod context;
 pub(crate) mod explain;
+pub(crate) mod freeze;
 pub(crate) mod listing;
 pub(crate) mod login;
 pub(crate) mod operation;
 pub(crate) mod parse;
+pub(crate) mod proj;
 pub(crate) mod repo;
 pub(crate) mod version;
 pub(crate) mod watch;
@@ -28,8 +30,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::App(command) => command.run(client(&connection)?).await,
         Command::Apply(command) => command.run(&client(&connection)?).await,
         Command::Cluster(command) => command.run(client(&connection)?).await,
+        Command::Proj(command) => command.run(client(&connection)?).await,
         Command::Repo(command) => command.run(client(&connection)?).await,
         Command::Operation(command) => command.run(client(&connection)?).await,
+        Command::Freeze(command) => command.run(&client(&connection)?).await,
+        Command::Thaw(command) => command.run(&client(&connection)?).await,
+        Command::Freezes(command) => command.run(&client(&connection)?).await,
         Command::Explain(command) => command.run(client(&connection)?).await,
         Command::Watch(command) => command.run(client(&connection)?).await,
     }

@@ -23,7 +23,27 @@ pub(crate) struct Application {
     pub(crate) source: Source,
     pub(crate) status: Status,
     pub(crate) targets: Vec<Target>,
+    pub(crate) held: Option<Held>,
     pub(crate) deletion: Option<Deletion>,
+}
+
+/// What the sync windows of a target allow now.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct SyncWindow {
+    pub(crate) manual: bool,
+    pub(crate) closed: Option<String>,
+    pub(crate) until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Project {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) revision: u64,
+    pub(crate) not_enforced: Vec<String>,
+    pub(crate) manifest: Value,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -34,6 +54,7 @@ pub(crate) struct Source {
     pub(crate) path: String,
     pub(crate) target_revision: String,
     pub(crate) revision: Option<String>,
+    pub(crate) resolved_ref: Option<String>,
     pub(crate) subject: String,
     pub(crate) checked_at: Option<Timestamp>,
 }
@@ -78,6 +99,9 @@ pub(crate) struct Target {
     pub(crate) revision: Option<String>,
     pub(crate) hold: Option<Hold>,
     pub(crate) operation: Option<OperationState>,
+    pub(crate) synced_revision: Option<String>,
+    pub(crate) paused: Option<Paused>,
+    pub(crate) sync_window: Option<SyncWindow>,
     pub(crate) removing: Option<String>,
 }
 
@@ -140,6 +164,14 @@ pub(crate) struct ResourceResult {
     pub(crate) key: Key,
     pub(crate) status: String,
     pub(crate) message: String,
+    pub(crate) hook: Option<HookResult>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct HookResult {
+    pub(crate) phase: String,
+    pub(crate) outcome: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -162,11 +194,63 @@ pub(crate) struct OperationRequest {
     pub(crate) terminate: bool,
 }
 
+/// A commit that a person holds an application at.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Held {
+    pub(crate) revision: String,
+    pub(crate) entry: Option<u64>,
+    pub(crate) by: String,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) clusters: Vec<String>,
+}
+
+/// Why nothing is begun on a target.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Paused {
+    pub(crate) kind: String,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct HistoryEntry {
+    pub(crate) id: u64,
+    pub(crate) cluster: String,
+    pub(crate) revision: String,
+    pub(crate) by: String,
+    pub(crate) automated: bool,
+    pub(crate) deployed_at: Option<Timestamp>,
+    pub(crate) results: Vec<ResourceResult>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ApplicationEvent {
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) by: String,
+    pub(crate) kind: String,
+    pub(crate) cluster: String,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Freeze {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) reason: String,
+    pub(crate) by: String,
+    pub(crate) since: Option<Timestamp>,
+}
+
 /// What a sync or a termination started.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Started {
     pub(crate) operations: Vec<StartedOne>,
+    pub(crate) held: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -200,10 +284,24 @@ pub(crate) struct Cluster {
     pub(crate) agent_version: String,
     pub(crate) generation: u64,
     pub(crate) acked_generation: u64,
+    pub(crate) frozen: Option<String>,
     pub(crate) targets: Vec<TargetCount>,
     pub(crate) certificate_not_after: Option<Timestamp>,
+    pub(crate) certificate: Option<Certificate>,
     pub(crate) join_token_expires_at: Option<Timestamp>,
     pub(crate) created_at: Option<Timestamp>,
+}
+
+/// Who a cluster's agent proves to be.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Certificate {
+    pub(crate) identity: String,
+    pub(crate) serial: String,
+    pub(crate) issued_at: Option<Timestamp>,
+    pub(crate) not_after: Option<Timestamp>,
+    pub(crate) days_left: i64,
+    pub(crate) revoked: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -221,6 +319,9 @@ pub(crate) struct Repository {
     pub(crate) name: String,
     pub(crate) has_credentials: bool,
     pub(crate) ca_pem: Option<String>,
+    pub(crate) has_client_certificate: bool,
+    pub(crate) insecure: bool,
+    pub(crate) proxy: Option<String>,
 }
 
 /// Why an application is as it is.

@@ -3,15 +3,19 @@
 mod adopt;
 pub(crate) mod apply;
 mod approve;
+mod confirm_deletion;
 mod create;
 mod delete;
 mod follow;
 mod get;
+mod history;
 mod list;
 mod manifests;
 mod name;
 mod refresh;
 mod resources;
+mod resume;
+mod rollback;
 mod sync;
 mod terminate;
 mod wait;
@@ -32,7 +36,12 @@ pub(crate) enum App {
     Sync(sync::Sync),
     Wait(wait::Wait),
     Terminate(terminate::Terminate),
+    History(history::History),
+    Events(history::Events),
+    Rollback(rollback::Rollback),
+    Resume(resume::Resume),
     Approve(approve::Approve),
+    ConfirmDeletion(confirm_deletion::ConfirmDeletion),
     Adopt(adopt::Adopt),
     #[command(visible_alias = "rm")]
     Delete(delete::Delete),
@@ -50,6 +59,11 @@ impl App {
             Self::Sync(command) => command.run(&client).await,
             Self::Wait(command) => command.run(&client).await,
             Self::Terminate(command) => command.run(&client).await,
+            Self::History(command) => command.run(&client).await,
+            Self::Events(command) => command.run(&client).await,
+            Self::Rollback(command) => command.run(&client).await,
+            Self::Resume(command) => command.run(&client).await,
+            Self::ConfirmDeletion(command) => command.run(&client).await,
             Self::Approve(command) => command.run(&client).await,
             Self::Adopt(command) => command.run(&client).await,
             Self::Delete(command) => command.run(&client).await,

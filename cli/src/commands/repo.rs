@@ -10,7 +10,7 @@ use crate::client::Client;
 
 #[derive(Subcommand)]
 pub(crate) enum Repo {
-    Add(add::Add),
+    Add(Box<add::Add>),
     #[command(visible_alias = "ls")]
     List(list::List),
     #[command(visible_alias = "rm")]

@@ -9,7 +9,7 @@ use super::name::NameArgs;
 use super::resources::{ResourceRows, read_all};
 use crate::client::Client;
 use crate::output::{self, FormatArgs, age, table};
-use crate::view::{Application, Target};
+use crate::view::{Application, SyncWindow, Target};
 
 /// How many objects the overview shows at most.
 const SHOWN: usize = 50;
@@ -48,6 +48,12 @@ impl Get {
     }
 }
 
+/// A ref as people write it: branches and tags without their beginning.
+fn plain(reference: &str) -> &str {
+    let name = reference.strip_prefix("refs/heads/").or_else(|| reference.strip_prefix("refs/tags/"));
+    name.unwrap_or(reference)
+}
+
 fn overview(app: &Application, now: Timestamp) -> anyhow::Result<()> {
     let field =
         |name: &str, text: &str| output::line(&table::single_line(&format!("{:<13}{text}", format!("{name}:"))));
@@ -58,7 +64,11 @@ fn overview(app: &Application, now: Timestamp) -> anyhow::Result<()> {
     field("Repository", &source.repo_url)?;
     field("Path", if source.path.is_empty() { "." } else { &source.path })?;
     let revision = match &source.revision {
-        Some(revision) => format!("{target_revision} ({}) {}", short(Some(revision)), source.subject),
+        Some(revision) => {
+            let resolved = source.resolved_ref.as_deref().map(plain).filter(|name| *name != target_revision);
+            let resolved = resolved.map(|name| format!("{name}, ")).unwrap_or_default();
+            format!("{target_revision} ({resolved}{}) {}", short(Some(revision)), source.subject)
+        }
         None => format!("{target_revision} (nothing rendered yet)"),
     };
     field("Revision", &revision)?;
@@ -66,6 +76,20 @@ fn overview(app: &Application, now: Timestamp) -> anyhow::Result<()> {
     field("Sync", &app.status.sync)?;
     field("Health", &app.status.health)?;
     field("Verified", &age::freshness(&app.status.freshness, now))?;
+    if let Some(held) = &app.held {
+        let back = held.entry.map(|entry| format!(", rolled back to {entry}")).unwrap_or_default();
+        let place =
+            if held.clusters.is_empty() { String::new() } else { format!(" on {} clusters", held.clusters.len()) };
+        let since = age::since(held.since, now);
+        field(
+            "Held",
+            &format!(
+                "at {}{place} by {} {since} ago{back}; `windlass app resume` ends it",
+                short(Some(&held.revision)),
+                held.by
+            ),
+        )?;
+    }
     if let Some(deletion) = &app.deletion {
         let asked = age::since(deletion.requested_at, now);
         field("Deleting", &format!("asked by {} {asked} ago, objects: {}", deletion.by, deletion.cascade))?;
@@ -86,7 +110,18 @@ fn target_row(target: &Target, now: Timestamp) -> Vec<String> {
     let on_its_way = target.desired_revision.as_deref().filter(|_| !target.current);
     let mut words = Vec::new();
     if let Some(cascade) = &target.removing {
-        words.push(format!("being removed ({cascade})"));
+        let waits = match (target.freshness.connected, target.freshness.verified_at) {
+            (true, _) => String::new(),
+            (false, Some(at)) => format!(", waits for its agent, last heard of {} ago", age::ago(at, now)),
+            (false, None) => ", waits for its agent, never heard of".to_owned(),
+        };
+        words.push(format!("being removed ({cascade}{waits})"));
+    }
+    if let Some(window) = &target.sync_window {
+        words.push(window_words(window, now));
+    }
+    if let Some(paused) = &target.paused {
+        words.push(paused.message.clone());
     }
     if let Some(revision) = on_its_way {
         words.push(format!("{} is on its way", short(Some(revision))));
@@ -106,6 +141,15 @@ fn target_row(target: &Target, now: Timestamp) -> Vec<String> {
         short(target.revision.as_deref()),
         words.join("; "),
     ]
+}
+
+fn window_words(window: &SyncWindow, now: Timestamp) -> String {
+    let until = window.until.map(|at| format!(", for {}", age::until(Some(at), now))).unwrap_or_default();
+    match &window.closed {
+        None => format!("sync window open{until}"),
+        Some(why) if window.manual => format!("sync window closed{until}: {why}; a sync by hand is allowed"),
+        Some(why) => format!("sync window closed{until}: {why}"),
+    }
 }
 
 fn conditions(app: &Application, now: Timestamp) -> anyhow::Result<()> {
@@ -134,6 +178,16 @@ fn operations(app: &Application, now: Timestamp) -> anyhow::Result<()> {
 }
 
 fn holds(app: &Application) -> anyhow::Result<()> {
+    if app.deletion.is_some() {
+        for target in app.targets.iter().filter(|target| !target.freshness.connected) {
+            output::line(&format!(
+                "\nCluster {} is waited for. If it will not come back: windlass app delete {} --abandon {}",
+                target.cluster,
+                app.full_name(),
+                target.cluster
+            ))?;
+        }
+    }
     for target in &app.targets {
         let Some(hold) = &target.hold else { continue };
         output::line(&format!(

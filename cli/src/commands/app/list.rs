@@ -79,14 +79,34 @@ impl List {
     }
 }
 
+/// What people did to it is said where it is looked for first.
+fn sync_word(app: &Application) -> String {
+    if app.deletion.is_some() {
+        return "Deleting".to_owned();
+    }
+    let has = |kind: &str| app.status.conditions.iter().any(|condition| condition.kind == kind);
+    match (has("WritesFrozen"), has("DependencyWait")) {
+        (true, _) => format!("{} (frozen)", app.status.sync),
+        (false, true) => format!("{} (waits)", app.status.sync),
+        (false, false) => app.status.sync.clone(),
+    }
+}
+
+fn revision(app: &Application) -> String {
+    match &app.held {
+        Some(held) => format!("{} (held)", short(Some(&held.revision))),
+        None => short(app.source.revision.as_deref()),
+    }
+}
+
 fn row(app: &Application, is_wide: bool, now: Timestamp) -> Vec<String> {
     let mut row = vec![
         app.full_name(),
         app.project.clone(),
-        if app.deletion.is_some() { "Deleting".to_owned() } else { app.status.sync.clone() },
+        sync_word(app),
         app.status.health.clone(),
         age::verified(&app.status.freshness, now),
-        short(app.source.revision.as_deref()),
+        revision(app),
         clusters(app),
     ];
     if is_wide {

@@ -40,11 +40,23 @@ fn print(cluster: &Cluster) -> anyhow::Result<()> {
     field("Created", &format!("{} ago", age::since(cluster.created_at, now)))?;
     let since = cluster.connection_changed_at.map(|at| format!(" for {}", age::ago(at, now))).unwrap_or_default();
     field("Connection", &format!("{}{since}", cluster.connection))?;
+    if let Some(frozen) = &cluster.frozen {
+        field("Frozen", frozen)?;
+    }
     field("Verified", &age::freshness(&cluster.freshness, now))?;
     field("Agent", &or_dash(&cluster.agent_version))?;
     field("Kubernetes", &or_dash(&cluster.kubernetes_version))?;
     field("Generation", &format!("{} of {} at the agent", cluster.acked_generation, cluster.generation))?;
-    if cluster.certificate_not_after.is_some() {
+    if let Some(certificate) = &cluster.certificate {
+        field("Identity", &certificate.identity)?;
+        field("Serial", &certificate.serial)?;
+        let state = match (certificate.revoked, certificate.days_left) {
+            (true, _) => "revoked".to_owned(),
+            (false, days) if days < 0 => format!("ended {} ago", age::since(certificate.not_after, now)),
+            (false, days) => format!("{days} days left"),
+        };
+        field("Certificate", &format!("{state}, issued or renewed {} ago", age::since(certificate.issued_at, now)))?;
+    } else if cluster.certificate_not_after.is_some() {
         field("Certificate", &format!("ends in {}", age::until(cluster.certificate_not_after, now)))?;
     }
     if cluster.join_token_expires_at.is_some() {

@@ -40,7 +40,7 @@ impl List {
 fn row(cluster: &Cluster, is_wide: bool, now: Timestamp) -> Vec<String> {
     let mut row = vec![
         cluster.name.clone(),
-        cluster.connection.clone(),
+        if cluster.frozen.is_some() { format!("{}, frozen", cluster.connection) } else { cluster.connection.clone() },
         age::since(cluster.connection_changed_at, now),
         age::verified(&cluster.freshness, now),
         or_dash(&cluster.kubernetes_version),

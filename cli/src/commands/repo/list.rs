@@ -21,18 +21,23 @@ impl List {
             &self.list,
             items,
             |repo: &Repository| repo.url.clone(),
-            &["URL", "NAME", "CREDENTIALS", "CA"],
+            &["URL", "NAME", "CREDENTIALS", "CA", "PROXY"],
             row,
         )
     }
 }
 
 fn row(repo: &Repository) -> Vec<String> {
-    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
-    vec![
-        repo.url.clone(),
-        repo.name.clone(),
-        yes(repo.has_credentials),
-        if repo.ca_pem.is_some() { "own" } else { "default" }.to_owned(),
-    ]
+    let credentials = match (repo.has_credentials, repo.has_client_certificate) {
+        (_, true) => "certificate",
+        (true, false) => "yes",
+        (false, false) => "no",
+    };
+    let ca = match &repo.ca_pem {
+        _ if repo.insecure => "not checked",
+        Some(_) => "own",
+        None => "default",
+    };
+    let proxy = repo.proxy.clone().unwrap_or_default();
+    vec![repo.url.clone(), repo.name.clone(), credentials.to_owned(), ca.to_owned(), proxy]
 }
