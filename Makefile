@@ -9,10 +9,14 @@ FEATURES := windlass-hub/faults,windlass-agent/faults
 CARGO_TEST := cargo test --workspace --locked --features $(FEATURES)
 # Scenarios at once: they share two clusters, and wait more than they compute.
 E2E_THREADS ?= 3
-# Which benchmark: B1 (commit to Synced) or idle (what it costs when nothing changes).
-B ?= B1
+# Where the scenarios' hubs keep their truth: sqlite or postgres (a private server that the tests start).
+E2E_STORE ?= sqlite
+# What says most about a store; `make test` runs these on PostgreSQL too, `make soak` all of them.
+STORE_SCENARIOS := hub_killed hub_dies held_prune application_is_deleted commit_becomes removed_file grants explain
+# Which benchmark: B1 (commit to Synced), B9 (a thousand applications), B10 (drift), idle (what it costs when nothing changes) or all.
+B ?= all
 
-.PHONY: help build demo test unit integration e2e oneshot lint fmt bench soak prerequisites
+.PHONY: help build demo test unit integration e2e e2e-postgres oneshot lint fmt bench soak prerequisites
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,8 +32,8 @@ demo: ## Two real clusters, a hub, a commit that becomes healthy; Ctrl-C ends it
 	@cargo build --workspace --locked --bins --features $(FEATURES)
 	@exec target/debug/demo
 
-test: ## Everything: unit tests, real databases and git servers, the demo, scenarios on real clusters
-	@scripts/in-turn prerequisites build unit integration oneshot e2e
+test: ## Everything: unit tests, real databases and git servers, the demo, scenarios on real clusters and both stores
+	@scripts/in-turn prerequisites build unit integration oneshot e2e e2e-postgres
 
 unit: ## Seconds: tests without a cluster or a server
 	@$(CARGO_TEST) --lib --bin windlass
@@ -42,9 +46,13 @@ oneshot: build ## The demo without a terminal: every fact checked, nothing left 
 	@scripts/prerequisites demo
 	@ONESHOT=1 target/debug/demo </dev/null
 
-e2e: build ## Scenarios on real Kubernetes control planes (T=name runs those whose name contains it)
+e2e: build ## Scenarios on real Kubernetes control planes (T=name runs those whose name contains it, E2E_STORE=postgres)
 	@scripts/prerequisites test
-	@$(CARGO_TEST) --test e2e -- --test-threads=$(E2E_THREADS) $(T)
+	@E2E_STORE=$(E2E_STORE) $(CARGO_TEST) --test e2e -- --test-threads=$(E2E_THREADS) $(T)
+
+e2e-postgres: build ## Those scenarios that say most about the store, on PostgreSQL (T=name: others, T=e: nearly all)
+	@scripts/prerequisites test
+	@E2E_STORE=postgres $(CARGO_TEST) --test e2e -- --test-threads=$(E2E_THREADS) $(or $(T),$(STORE_SCENARIOS))
 
 lint: ## Formatting, clippy, licences and bans, docs, the shape of the tree, release features
 	@scripts/lint
@@ -52,9 +60,9 @@ lint: ## Formatting, clippy, licences and bans, docs, the shape of the tree, rel
 fmt: ## Format all Rust code
 	@cargo fmt --all
 
-bench: ## Benchmarks against their floors, release builds (B=B1, B=idle)
+bench: ## Benchmarks against their floors, release builds (B=B1, B9, B10 or idle; all of them without)
 	@scripts/prerequisites demo
 	@scripts/bench $(B)
 
-soak: ## Runs of minutes to hours
-	@scripts/soak
+soak: ## Runs of minutes to an hour, on PostgreSQL: all scenarios, then long ones (S=name: only long runs of that name)
+	@scripts/soak $(S)

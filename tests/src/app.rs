@@ -109,6 +109,11 @@ impl App {
         &self.name
     }
 
+    /// The administrator's client.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
     /// The repository.
     pub fn repo(&self) -> &Repo {
         &self.repo
@@ -139,6 +144,13 @@ impl App {
         let contents: Vec<(&str, Option<&str>)> =
             texts.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
         self.repo.publish(&contents, "a change").await
+    }
+
+    /// As [`App::commit`], for names that are made.
+    pub async fn commit_all(&mut self, files: &[(String, Manifest)]) -> Result<String> {
+        let files: Vec<(&str, Manifest)> =
+            files.iter().map(|(file, manifest)| (file.as_str(), manifest.clone())).collect();
+        self.commit(&files).await
     }
 
     /// Commits any text as a file of the application.
@@ -200,12 +212,25 @@ impl App {
 
     /// Waits until every target is Synced and Healthy at this commit.
     pub async fn settles_at(&self, revision: &str) -> Result<()> {
+        self.settles_within(SOON, revision).await
+    }
+
+    /// The same with other patience, for what is large or was disturbed.
+    pub async fn settles_within(&self, patience: Duration, revision: &str) -> Result<()> {
         let count = self.clusters.len();
-        self.wait_for_targets(&format!("to be Synced and Healthy at {revision}"), |targets| {
-            targets.len() == count && targets.iter().all(|target| is_settled(target, revision))
+        let what = format!("application {} to be Synced and Healthy at {revision}", self.name);
+        let look = || async {
+            let mut targets = self.targets().await?;
+            for target in &mut targets {
+                // Its results name every object; those that matter are beside it.
+                target["operation"]["results"].take();
+            }
+            Ok(targets)
+        };
+        wait_for(&what, patience, look, |targets| {
+            (targets.len() == count && targets.iter().all(|target| is_settled(target, revision))).then_some(())
         })
         .await
-        .map(drop)
     }
 
     /// Waits until what is seen of its targets is as wanted, and returns them.

@@ -64,6 +64,17 @@ impl Machine {
     }
 }
 
+/// One measured number.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure {
+    /// What bars and scripts call it; `ratio.wall` is `wall` of the object `ratio` in JSON.
+    pub name: &'static str,
+    /// To a tenth, in the unit that the name ends in; a count and a ratio have none.
+    pub value: f64,
+    /// What it may be at most, where there is a bar.
+    pub at_most: Option<f64>,
+}
+
 /// The result of one benchmark.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -71,58 +82,116 @@ pub struct Report {
     pub id: &'static str,
     /// What was done.
     pub workload: String,
-    /// Figures by name.
-    pub measured: Value,
-    /// The floor program's figures; null when there is none.
-    pub floor: Value,
-    /// Measured over floor; absent when there is no floor.
-    pub ratio: Option<f64>,
+    /// Windlass' figures, and ratios to the floor.
+    pub figures: Vec<Figure>,
+    /// The floor program's figures; none when there is no floor.
+    pub floor: Vec<Figure>,
     /// What peers publish of the same, in one sentence; empty when nothing is known.
     pub peers: &'static str,
 }
 
+// === impl Figure ===
+
+impl Figure {
+    /// A number without a bar.
+    pub fn new(name: &'static str, value: f64) -> Self {
+        Self { name, value: rounded(value), at_most: None }
+    }
+
+    /// A number with a bar.
+    pub fn at_most(name: &'static str, value: f64, limit: f64) -> Self {
+        Self { at_most: Some(limit), ..Self::new(name, value) }
+    }
+
+    /// A ratio, to a hundredth.
+    pub fn ratio(name: &'static str, value: f64, limit: f64) -> Self {
+        Self { name, value: (value * 100.0).round() / 100.0, at_most: Some(limit) }
+    }
+
+    /// Whether it is over its bar; nothing measured is.
+    pub fn is_over(&self) -> bool {
+        self.at_most.is_some_and(|limit| self.value.is_nan() || self.value > limit)
+    }
+
+    fn line(&self) -> String {
+        let bar = match self.at_most {
+            Some(limit) if self.is_over() => format!(" (OVER: at most {limit})"),
+            Some(limit) => format!(" (at most {limit})"),
+            None => String::new(),
+        };
+        format!("{} {}{bar}", self.name, self.value)
+    }
+}
+
+// === impl Report ===
+
 impl Report {
-    /// Writes `target/bench/ID.json`, and returns its path and the one line for people.
-    pub fn write(&self, machine: Machine) -> Result<(PathBuf, String)> {
+    /// For people: a heading, then one figure a line, its name first.
+    pub fn text(&self, machine: Machine) -> String {
+        let mut lines = vec![format!("{}: {}", self.id, self.workload)];
+        lines.extend(self.figures.iter().map(Figure::line));
+        lines.extend(self.floor.iter().map(|figure| format!("floor.{}", figure.line())));
+        if !self.peers.is_empty() {
+            lines.push(format!("published: {}", self.peers));
+        }
+        if machine.is_busy() {
+            let load = machine.load;
+            lines.push(format!(
+                "not recorded: the load average was {load} at the start (at most {BUSY}); measure again"
+            ));
+        }
+        lines.join("\n")
+    }
+
+    /// For scripts: one object, the figures by name beside `id`, `workload`, `floor`, `cores`, `load` and `recorded`.
+    pub fn json(&self, machine: Machine) -> Value {
+        let mut object = nested(&self.figures);
+        object["id"] = json!(self.id);
+        object["workload"] = json!(self.workload);
+        object["cores"] = json!(machine.cores);
+        object["load"] = json!(machine.load);
+        object["recorded"] = json!(!machine.is_busy());
+        object["over"] = self.figures.iter().filter(|figure| figure.is_over()).map(|figure| figure.name).collect();
+        if !self.floor.is_empty() {
+            object["floor"] = nested(&self.floor);
+        }
+        object
+    }
+
+    /// Writes `target/bench/ID.json` and returns its path; nothing when the machine was busy.
+    pub fn record(&self, machine: Machine) -> Result<Option<PathBuf>> {
+        if machine.is_busy() {
+            return Ok(None);
+        }
         let folder = Path::new("target/bench");
         std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let path = folder.join(format!("{}.json", self.id));
-        let file = json!({
-            "workload": self.workload,
-            "measured": self.measured,
-            "floor": self.floor,
-            "ratio": self.ratio.map(rounded),
-            "cores": machine.cores,
-            "load": machine.load,
-        });
-        let text = serde_json::to_string_pretty(&file).context("writing a report")?;
+        let text = serde_json::to_string_pretty(&self.json(machine)).context("writing a report")?;
         std::fs::write(&path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
-        Ok((path, self.line(machine)))
+        Ok(Some(path))
     }
+}
 
-    fn line(&self, machine: Machine) -> String {
-        let mut line = format!("{}: {}: {}", self.id, self.workload, figures(&self.measured));
-        if let Some(ratio) = self.ratio {
-            line.push_str(&format!("; floor {}; ratio {:.1}x", figures(&self.floor), ratio));
+fn nested(figures: &[Figure]) -> Value {
+    let mut object = json!({});
+    for figure in figures {
+        match figure.name.split_once('.') {
+            Some((outer, inner)) => object[outer][inner] = number(figure.value),
+            None => object[figure.name] = number(figure.value),
         }
-        if !self.peers.is_empty() {
-            line.push_str(&format!("; published: {}", self.peers));
-        }
-        if machine.is_busy() {
-            line.push_str(&format!("; THE MACHINE WAS BUSY (load {}): measure again", machine.load));
-        }
-        line
     }
+    object
+}
+
+/// A whole number without a fraction: counts are counts.
+#[allow(clippy::cast_possible_truncation)]
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 1e15 { json!(value as i64) } else { json!(value) }
 }
 
 /// To a tenth: more digits would pretend.
 pub fn rounded(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
-}
-
-fn figures(value: &Value) -> String {
-    let entries = value.as_object().into_iter().flatten();
-    entries.map(|(name, value)| format!("{name} {value}")).collect::<Vec<String>>().join(", ")
 }
 
 #[cfg(test)]
@@ -135,5 +204,28 @@ mod tests {
         assert_eq!((times.p50(), times.p99(), times.percentile(0.0)), (15.0, 30.0, 1.0));
         assert_eq!(Times::of([Duration::from_millis(7)]).p50(), 7.0);
         assert!(Times::default().p50().is_nan());
+    }
+
+    #[test]
+    fn a_report_is_read_by_people_and_by_scripts() {
+        let report = Report {
+            id: "B9",
+            workload: "much".into(),
+            figures: vec![Figure::ratio("ratio.wall", 1.512, 1.3), Figure::at_most("agent_rss_mib", 12.34, 40.0)],
+            floor: vec![Figure::new("wall_s", 9.0)],
+            peers: "",
+        };
+        let (idle, busy) = (Machine { cores: 2, load: 0.5 }, Machine { cores: 2, load: 3.0 });
+        let text = report.text(idle);
+        assert!(
+            text.contains("\nratio.wall 1.51 (OVER: at most 1.3)\nagent_rss_mib 12.3 (at most 40)\nfloor.wall_s 9"),
+            "{text}"
+        );
+        assert!(report.text(busy).contains("not recorded: the load average was 3"));
+        let json = report.json(idle);
+        assert_eq!((&json["ratio"]["wall"], &json["floor"]["wall_s"]), (&json!(1.51), &json!(9)));
+        assert_eq!((&json["over"], &json["recorded"]), (&json!(["ratio.wall"]), &json!(true)));
+        assert_eq!(report.json(busy)["recorded"], false);
+        assert!(report.record(busy).expect("nothing to write").is_none());
     }
 }

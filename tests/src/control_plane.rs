@@ -126,6 +126,16 @@ impl ControlPlane {
         kubeconfig::write(&self.folder, name, groups, url, &self.settings.authority)
     }
 
+    /// A client certificate that the API server accepts.
+    pub fn client_certificate(&self, name: &str, groups: &[&str]) -> Result<certificates::Certified> {
+        self.settings.authority.client(name, groups)
+    }
+
+    /// A certificate for a server on loopback that stands between a client and this cluster.
+    pub fn server_certificate(&self, name: &str) -> Result<certificates::Certified> {
+        self.settings.authority.server(name, &["127.0.0.1", "localhost"])
+    }
+
     /// Runs kubectl as the administrator. A failing command is no error here: look at `success`.
     pub async fn kubectl(&self, arguments: &[&str]) -> Result<KubectlOutput> {
         let mut command = tokio::process::Command::new(&self.assets.kubectl);
@@ -137,6 +147,11 @@ impl ControlPlane {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
+    }
+
+    /// The kubectl that [`ControlPlane::kubectl`] runs.
+    pub fn kubectl_program(&self) -> &Path {
+        &self.assets.kubectl
     }
 
     /// Every event of the audit log so far. A finished request has one event of stage ResponseComplete; a watch also

@@ -26,6 +26,10 @@ pub enum Fault {
     /// Keeps connections open, accepts new ones and forwards nothing: a peer that lost its power, or a dead NAT entry.
     /// What was sent meanwhile goes on its way when the fault is over.
     Stall,
+    /// The same for what clients send; what servers send arrives.
+    StallToServer,
+    /// The same for what servers send; what clients send arrives.
+    StallToClient,
     /// Resets open connections, and new ones after accepting them.
     Reset,
     /// Resets open connections and stops listening: new ones are refused.
@@ -141,8 +145,8 @@ async fn connection(
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         let forward = future::join(
-            pump(from_client, to_server, watched.clone(), &counts),
-            pump(from_server, to_client, watched, &counts),
+            pump(from_client, to_server, watched.clone(), Fault::StallToServer, &counts),
+            pump(from_server, to_client, watched, Fault::StallToClient, &counts),
         );
         tokio::select! {
             _ = forward => false,
@@ -165,29 +169,37 @@ fn reset(stream: &TcpStream) {
 }
 
 async fn connect(upstream: SocketAddr, fault: &mut watch::Receiver<Fault>) -> Option<TcpStream> {
-    passable(fault).await;
+    passable(fault, Fault::StallToServer).await;
     let server = TcpStream::connect(upstream).await.ok()?;
     let _ = server.set_nodelay(true);
     Some(server)
 }
 
 /// Copies one direction, then passes the end of the stream on.
-async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut fault: watch::Receiver<Fault>, counts: &Counts) {
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut fault: watch::Receiver<Fault>,
+    stalled: Fault,
+    counts: &Counts,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        passable(&mut fault).await;
+        passable(&mut fault, stalled).await;
         if to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
         counts.bytes.fetch_add(length as u64, Ordering::Relaxed);
     }
-    passable(&mut fault).await;
+    passable(&mut fault, stalled).await;
     let _ = to.shutdown().await;
 }
 
 /// Returns when a chunk may go on: at once, after the delay, or when a stall is over.
-async fn passable(fault: &mut watch::Receiver<Fault>) {
-    let Ok(now) = fault.wait_for(|fault| *fault != Fault::Stall).await.map(|now| *now) else { return };
+async fn passable(fault: &mut watch::Receiver<Fault>, stalled: Fault) {
+    let Ok(now) = fault.wait_for(|fault| *fault != Fault::Stall && *fault != stalled).await.map(|now| *now) else {
+        return;
+    };
     if let Fault::Delay(delay) = now {
         tokio::time::sleep(delay).await;
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::agent::Agent;
 use crate::api::Api;
+use crate::apiserver_proxy::ApiServerProxy;
 use crate::control_plane::{AuditMark, ControlPlane, ControlPlaneOptions};
 use crate::folder::Folder;
 use crate::hub::{Hub, HubOptions};
@@ -112,17 +113,44 @@ impl Fleet {
 
     /// The same with failpoints of the agent to begin with: `name=actions;name=actions`.
     pub async fn add_with(&mut self, cluster: &str, plane: Arc<ControlPlane>, failpoints: &str) -> Result<()> {
+        let kubeconfig = plane.identity(&self.user_of(cluster), &["system:masters"])?;
+        self.join(cluster, plane, &kubeconfig, failpoints).await
+    }
+
+    /// The same with an agent that reaches its API server through a proxy.
+    pub async fn add_behind_proxy(&mut self, cluster: &str, plane: Arc<ControlPlane>) -> Result<ApiServerProxy> {
+        let user = self.user_of(cluster);
+        let proxy = ApiServerProxy::start(&plane, &user, &["system:masters"]).await?;
+        let kubeconfig = plane.identity_at(&user, &["system:masters"], &proxy.url())?;
+        self.join(cluster, plane, &kubeconfig, "").await?;
+        Ok(proxy)
+    }
+
+    async fn join(
+        &mut self,
+        cluster: &str,
+        plane: Arc<ControlPlane>,
+        kubeconfig: &Path,
+        failpoints: &str,
+    ) -> Result<()> {
         let join = self.hub.api().create_cluster(cluster, &[("name", cluster), ("env", "test")]).await?;
-        let folder = self.folder.path().join(cluster);
+        let folder = self.folder_of(cluster);
         let join = join.write(&folder)?;
-        let user = format!("windlass-agent-{}-{cluster}", self.name);
-        let kubeconfig = plane.identity(&user, &["system:masters"])?;
         let since = plane.audit_mark()?;
         let objects = Objects::new(plane.client().await?);
-        let agent = Agent::start_with(&folder, &join, &kubeconfig, failpoints)?;
-        self.members
-            .insert(cluster.to_owned(), Member { name: cluster.to_owned(), plane, agent, objects, user, since });
+        let agent = Agent::start_with(&folder, &join, kubeconfig, failpoints)?;
+        let (name, user) = (cluster.to_owned(), self.user_of(cluster));
+        self.members.insert(name.clone(), Member { name, plane, agent, objects, user, since });
         Ok(())
+    }
+
+    /// Where a cluster's agent keeps everything; its durable copy is in `state`.
+    pub fn folder_of(&self, cluster: &str) -> PathBuf {
+        self.folder.path().join(cluster)
+    }
+
+    fn user_of(&self, cluster: &str) -> String {
+        format!("windlass-agent-{}-{cluster}", self.name)
     }
 
     /// Waits until the cluster's session is up.

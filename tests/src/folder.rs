@@ -5,6 +5,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+/// One folder for what this process's scenarios share: clusters, a database server. What runs of processes that are gone
+/// have left is removed.
+pub fn of_this_process() -> Result<PathBuf> {
+    let parent = std::env::temp_dir().join("windlass-e2e-clusters");
+    std::fs::create_dir_all(&parent).context("making a folder for clusters")?;
+    for entry in std::fs::read_dir(&parent)?.flatten() {
+        let is_alive = PathBuf::from("/proc").join(entry.file_name()).exists();
+        if !is_alive {
+            // Another run may be removing it too.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let folder = parent.join(std::process::id().to_string());
+    std::fs::create_dir_all(&folder).context("making a folder for clusters")?;
+    Ok(folder)
+}
+
 /// The folder of one scenario. Dropping it before [`Folder::succeed`] keeps it and says where it is.
 #[derive(Debug)]
 pub struct Folder {

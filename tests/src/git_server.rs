@@ -13,15 +13,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use rustls::ServerConfig;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use crate::control_plane::certificates::Authority;
-use crate::ports;
+use crate::{https, ports};
 
 mod backend;
 mod repo;
@@ -74,6 +71,7 @@ struct Shared {
 struct State {
     credentials: Option<Credentials>,
     failing: Option<StatusCode>,
+    stalled: bool,
     requests: Vec<GitRequest>,
 }
 
@@ -89,7 +87,8 @@ impl GitServer {
         std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let root = folder.canonicalize().with_context(|| format!("resolving {}", folder.display()))?;
         let authority = Authority::new("windlass test git server")?;
-        let acceptor = TlsAcceptor::from(Arc::new(tls(&authority)?));
+        let certified = authority.server("windlass test git server", &["127.0.0.1", "localhost"])?;
+        let acceptor = https::acceptor(&certified)?;
         let listener = ports::listen().await?;
         let address = listener.local_addr().context("reading the git server's address")?;
         let state = Mutex::new(State { credentials, ..State::default() });
@@ -128,6 +127,11 @@ impl GitServer {
         self.shared.with(|state| state.failing = status);
     }
 
+    /// Takes requests and answers none from now on, or works again; what was not answered stays so.
+    pub fn stall(&self, stalled: bool) {
+        self.shared.with(|state| state.stalled = stalled);
+    }
+
     /// Every request so far, in the order of their answers, refused ones too.
     pub fn requests(&self) -> Vec<GitRequest> {
         self.shared.with(|state| state.requests.clone())
@@ -143,20 +147,6 @@ impl Drop for GitServer {
     fn drop(&mut self) {
         self.accepting.abort();
     }
-}
-
-fn tls(authority: &Authority) -> Result<ServerConfig> {
-    let certified = authority.server("windlass test git server", &["127.0.0.1", "localhost"])?;
-    let certificate = CertificateDer::from_pem_slice(certified.certificate.as_bytes())?;
-    let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes())?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .context("configuring the git server's certificate")?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 /// Owns the connections: aborting it ends them all.

@@ -11,7 +11,9 @@ use crate::api::Api;
 use crate::binaries;
 use crate::faults::AdminPort;
 use crate::ports::free_ports;
+use crate::postgres;
 use crate::process::Process;
+use crate::store::Rows;
 use crate::wait::wait_until;
 
 const READY: Duration = Duration::from_secs(30);
@@ -19,11 +21,19 @@ const READY: Duration = Duration::from_secs(30);
 /// Where the hub keeps its truth.
 #[derive(Debug, Clone, Default)]
 pub enum HubStore {
-    /// In its data folder.
+    /// Where the run says: `E2E_STORE=postgres` means a new database on a server that the test process starts; otherwise it
+    /// is SQLite.
     #[default]
+    OfTheRun,
+    /// In its data folder.
     Sqlite,
     /// In a PostgreSQL database: a URL.
     Postgres(String),
+}
+
+/// Whether this run's hubs keep their truth in PostgreSQL.
+pub fn run_is_on_postgres() -> bool {
+    std::env::var("E2E_STORE").is_ok_and(|store| store == "postgres")
 }
 
 /// What a scenario needs of its hub.
@@ -54,7 +64,13 @@ pub struct Hub {
 
 impl Hub {
     /// Starts a hub with its data in `folder/data` and its log beside it, and waits until it is ready.
-    pub async fn start(folder: &Path, options: HubOptions) -> Result<Self> {
+    pub async fn start(folder: &Path, mut options: HubOptions) -> Result<Self> {
+        if matches!(options.store, HubStore::OfTheRun) {
+            options.store = match run_is_on_postgres() {
+                true => HubStore::Postgres(postgres::new_database().await?),
+                false => HubStore::Sqlite,
+            };
+        }
         std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let (data, log) = (folder.join("data"), folder.join("hub.log"));
         let [api, agents, admin] = free_ports()?;
@@ -98,6 +114,14 @@ impl Hub {
     /// Everything the hub keeps.
     pub fn data_folder(&self) -> &Path {
         &self.data
+    }
+
+    /// Its store, to read behind its back.
+    pub fn store(&self) -> Rows {
+        match &self.options.store {
+            HubStore::Postgres(url) => Rows::Postgres(url.clone()),
+            HubStore::Sqlite | HubStore::OfTheRun => Rows::Sqlite(self.data.join("store.db")),
+        }
     }
 
     /// What it prints.

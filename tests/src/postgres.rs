@@ -4,10 +4,13 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::OnceCell;
 
+use crate::folder;
 use crate::ports::free_port;
 use crate::process::Process;
 use crate::wait::wait_until;
@@ -122,6 +125,25 @@ impl Postgres {
     }
 }
 
+/// A new, empty database on one server that all hubs of this process share, as a URL. The server ends with the process.
+pub async fn new_database() -> anyhow::Result<String> {
+    static SERVER: OnceCell<Result<Postgres, String>> = OnceCell::const_new();
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let server = SERVER.get_or_init(|| async {
+        let start = async { Ok::<_, anyhow::Error>(Postgres::start(&folder::of_this_process()?).await?) };
+        start.await.map_err(|error| format!("{error:#}"))
+    });
+    let server = server.await.as_ref().map_err(|error| anyhow::anyhow!("the shared PostgreSQL: {error}"))?;
+    let name = format!("hub_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    Ok(server.create_database(&name).await?)
+}
+
+/// Where the server of [`new_database`] keeps everything, if it was started.
+pub fn shared_folder() -> Option<PathBuf> {
+    let folder = folder::of_this_process().ok()?.join("postgres");
+    folder.exists().then_some(folder)
+}
+
 /// The newest version's folder below Debian's `/usr/lib/postgresql`, or that of a `postgres` in the PATH.
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok();
@@ -170,7 +192,18 @@ fn as_server_user(program: &Path) -> Command {
 fn spawn(programs: &Path, data: &Path, log: &Path, port: u16) -> anyhow::Result<Process> {
     let mut command = as_server_user(&programs.join("postgres"));
     command.arg("-D").arg(data).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
-    command.args(["-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=32MB"]).current_dir(data);
+    command
+        .args([
+            "-c",
+            "fsync=on",
+            "-c",
+            "synchronous_commit=on",
+            "-c",
+            "shared_buffers=32MB",
+            "-c",
+            "max_connections=300",
+        ])
+        .current_dir(data);
     Process::spawn("postgres", command, log)
 }
 

@@ -12,22 +12,42 @@ use anyhow::{Context as _, Result};
 /// No scenario takes longer unless it hangs.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Each scenario is a module of its name with an async function of its name; all run on one runtime, because they share
-/// connections and servers.
+/// A long run has more patience.
+const SOAK_LIMIT: Duration = Duration::from_secs(45 * 60);
+
+/// Each scenario is a module of its name with an async function of its name, or a module with the functions that it names
+/// in braces; all run on one runtime, because they share connections and servers.
 macro_rules! scenarios {
-    ($($name:ident),+ $(,)?) => {
+    ($($module:ident $({ $($name:ident),+ $(,)? })?),+ $(,)?) => {
         #[path = "e2e"]
         mod scenarios {
             pub(crate) mod stage;
-            $(pub(crate) mod $name;)+
+            $(pub(crate) mod $module;)+
         }
 
+        $(scenarios!(@tests $module $({ $($name),+ })?);)+
+    };
+    (@tests $module:ident) => { scenarios!(@tests $module { $module }); };
+    (@tests $module:ident { $($name:ident),+ }) => {
         $(
             #[test]
             fn $name() -> Result<(), Failure> {
-                run(stringify!($name), scenarios::$name::$name())
+                run(stringify!($name), LIMIT, scenarios::$module::$name())
             }
         )+
+    };
+}
+
+/// Long runs: functions of the modules above, which only `make soak` calls.
+macro_rules! soaks {
+    ($($module:ident { $($name:ident),+ $(,)? }),+ $(,)?) => {
+        $($(
+            #[test]
+            #[ignore = "soak: minutes to an hour, run by `make soak`"]
+            fn $name() -> Result<(), Failure> {
+                run(stringify!($name), SOAK_LIMIT, scenarios::$module::$name())
+            }
+        )+)+
     };
 }
 
@@ -56,13 +76,99 @@ scenarios! {
     half_open_connection_is_found,
     mixed_real_world_manifests_stay_quiet,
     explain_names_what_blocks,
+    certificate_is_renewed_without_a_dropped_session,
+    agent_back_within_grace_renews,
+    refused_renewal_is_explained,
+    database_faults {
+        stopped_or_slow_database_loses_no_answer,
+        database_killed_in_a_commit_loses_no_answer,
+        full_disk_of_the_hub_loses_no_answer,
+    },
+    agent_disk_full { full_disk_of_the_agent_loses_nothing },
+    apiserver_faults { bad_answers_of_the_apiserver_make_nothing_missing },
+    admission { denied_objects_are_kept_and_retried, objects_that_a_webhook_rewrites_stay_synced },
+    definitions {
+        definition_that_comes_late_is_waited_for,
+        removed_definition_prunes_nothing,
+        group_that_fails_discovery_is_never_pruned,
+        conversion_between_versions_is_no_drift,
+    },
+    sizes {
+        oversized_and_nested_input_is_named,
+        object_of_almost_the_limit_is_applied,
+        a_thousand_objects_are_one_application,
+    },
+    git_faults {
+        what_a_repository_loses_is_named_and_stays_applied,
+        what_a_git_server_refuses_is_named_and_stays_applied,
+    },
+    claims { object_of_two_applications_stays_with_the_first, field_of_two_managers_is_gits },
+    kinds {
+        objects_of_kubectl_apply_are_taken_over_whole,
+        objects_of_argo_cd_are_adopted_without_phantom_fields,
+        immutable_field_is_named_with_what_would_help,
+        hanging_finalizer_holds_the_object_and_nothing_else,
+        aggregated_cluster_role_is_filled_by_the_cluster,
+        secret_of_string_data_follows_git,
+        finished_job_that_is_removed_is_not_run_again,
+    },
+    operations {
+        rollback_holds_under_automated_sync,
+        freeze_stops_writes_and_says_so,
+        depends_on_waits_and_explains,
+        a_gone_cluster_does_not_block_deletion,
+        selected_objects_are_synced_and_nothing_else,
+    },
+    projects {
+        project_fences_source_destination_and_kinds,
+        shrinking_a_fence_deletes_nothing,
+        agent_refuses_what_the_hub_let_through,
+    },
+    grants { nothing_is_done_without_a_grant },
+    hub_storm { hub_killed_at_random_moments_loses_nothing, agents_killed_at_random_moments_lose_nothing },
+    slow_links { strangers_who_say_hello_slowly_are_dropped },
+    order {
+        waves_wait_for_health,
+        prune_goes_in_reverse_waves,
+        definition_and_object_are_one_manual_sync,
+    },
+    hooks {
+        presync_hook_runs_before_the_sync,
+        a_failed_hook_runs_syncfail,
+        hooks_are_deleted_when_they_say_so,
+        generated_names_come_from_the_operation,
+        hook_survives_agent_kill,
+        removal_runs_its_hooks,
+    },
+    supersede { newer_commit_supersedes_a_stuck_operation },
+    options {
+        force_recreates_what_cannot_be_changed,
+        replace_drops_what_others_added,
+        dry_run_first_refuses_without_touching,
+        namespace_metadata_follows_the_application,
+        pause_in_the_cluster_stops_writes,
+        empty_namespace_is_pruned_and_a_full_one_waits,
+        override_names_the_other_manager,
+        observed_application_is_never_written,
+    },
+    documents { every_command_of_the_readme_runs, every_command_of_the_operations_guide_runs },
 }
 
-fn run(name: &str, scenario: impl Future<Output = Result<()>>) -> Result<(), Failure> {
+soaks! {
+    hub_storm {
+        soak_hub_is_killed_200_times_under_20_applications,
+        soak_agents_are_killed_100_times_under_20_applications,
+    },
+    slow_links { soak_half_open_for_ten_minutes_each_way, soak_a_thousand_strangers_say_hello_slowly },
+    mixed_real_world_manifests_stay_quiet { soak_mixed_manifests_stay_quiet_for_five_minutes },
+    sizes { soak_ten_thousand_objects_are_one_application },
+}
+
+fn run(name: &str, limit: Duration, scenario: impl Future<Output = Result<()>>) -> Result<(), Failure> {
     let started = Instant::now();
     let outcome = scenarios::stage::runtime().block_on(async {
-        let outcome = tokio::time::timeout(LIMIT, scenario).await;
-        outcome.with_context(|| format!("{name} took longer than {LIMIT:?}"))?
+        let outcome = tokio::time::timeout(limit, scenario).await;
+        outcome.with_context(|| format!("{name} took longer than {limit:?}"))?
     });
     eprintln!("{name}: {:.1} s", started.elapsed().as_secs_f64());
     outcome.map_err(|error| Failure(format!("{error:#}")))

@@ -33,6 +33,9 @@ pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Resul
         (wanted.map(|credentials| credentials.user.clone()), authorized, state.failing)
     });
     seen.authorized = authorized;
+    if shared.with(|state| state.stalled) {
+        std::future::pending::<()>().await;
+    }
     let response = match failing {
         Some(status) => plain(status, "the scenario says so"),
         None if !authorized => challenge(),

@@ -14,10 +14,13 @@ use super::stage::{EU, plane};
 const JOINING: &str = "identity::joined-before-kept";
 const APPLYING: &[&str] = &[
     "link::taken-before-ack",
+    "agent::fetch::before",
+    "agent::fetch::after",
     "agent::persist::before_pointer",
     "agent::persist::after_pointer",
     "agent::apply::before",
     "agent::apply::after",
+    "agent::report::before",
 ];
 const DELETING: &[&str] = &["agent::delete::before", "agent::delete::after"];
 
@@ -41,7 +44,10 @@ pub(crate) async fn agent_dies_at_every_kill_point() -> Result<()> {
 
     for point in APPLYING {
         fleet.member(EU)?.agent.admin()?.failpoint(point, "kill").await?;
-        let commit = app.commit(&[("configmap.yaml", message_of(point))]).await?;
+        // What is large, and stays so when it is compressed, is not sent ahead: it has to be fetched.
+        let noise: String = (0..150_000).map(|_| char::from(rand::random_range(b'a'..=b'z'))).collect();
+        let large = manifest::configmap("large", &[("noise", &noise)]);
+        let commit = app.commit(&[("configmap.yaml", message_of(point)), ("large.yaml", large)]).await?;
         dies_and_goes_on(&mut fleet, &app, point, &commit).await?;
     }
     for point in DELETING {

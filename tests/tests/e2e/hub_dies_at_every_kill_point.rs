@@ -8,9 +8,12 @@ use windlass_tests::invariants::{self, Generations};
 use super::stage::{EU, own_fleet};
 
 const POINTS: &[&str] = &[
+    "hub::fetch::before",
+    "hub::fetch::after",
     "hub::render::before",
     "hub::commit::before",
     "hub::session::before_ack_store",
+    "hub::session::before_report_store",
     "store::before_commit",
     "store::after_commit",
 ];

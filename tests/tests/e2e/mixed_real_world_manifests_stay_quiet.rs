@@ -7,41 +7,41 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use windlass_tests::app::{App, DIRECTORY, Destination, Policy};
-use windlass_tests::fleet::{Fleet, Member, control_plane};
+use windlass_tests::fleet::{Fleet, control_plane};
 use windlass_tests::folder::Folder;
 use windlass_tests::hub::HubOptions;
 use windlass_tests::wait::wait_for;
 
-use super::stage::EU;
+use super::stage::{CALM, EU, SETTLING, calm, writes};
 
-/// Real time in which nobody may write. A longer one belongs to `make soak`.
-const QUIET: Duration = Duration::from_secs(60);
-/// Real time without a write after which what the commit set in motion is over.
-const CALM: Duration = Duration::from_secs(5);
-/// How long that may take: pods start, claims are bound, and the first look finds custom resources without definitions.
-const SETTLING: Duration = Duration::from_secs(60);
+/// Real time in which nobody may write.
+const QUIET: Duration = Duration::from_secs(15);
+/// What belongs to `make soak`.
+const LONG_QUIET: Duration = Duration::from_secs(5 * 60);
+/// Steps of the clocks, and what hub and agent have of real time for each to do what is due.
+const STEP: Duration = Duration::from_secs(30);
+const STEPS: u32 = 20;
+const TO_ACT: Duration = Duration::from_millis(500);
 
 pub(crate) async fn mixed_real_world_manifests_stay_quiet() -> Result<()> {
-    // New definitions make every agent of a cluster read again what is served: this cluster is nobody else's.
-    let folder = Folder::create("mixed")?;
-    let plane = control_plane(&folder.path().join("cluster")).await?;
-    let mut fleet = Fleet::start_in(folder, "mixed", &[(EU, plane)], HubOptions::default()).await?;
-    let app = App::new(&fleet, "mixed", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
-    let files = corpus()?;
-    let first = publish(&app, &files).await?;
-    app.create().await?;
-    synced_at(&fleet, &app, &first).await?;
+    let (mut fleet, app, files, first) = settled("mixed").await?;
+    quiet(&fleet, QUIET).await?;
 
-    let member = fleet.member(EU)?;
-    calm(member).await?;
-    let mark = member.plane.audit_mark()?;
-    tokio::time::sleep(QUIET).await;
-    let written = writes(member, mark)?;
-    ensure!(written.is_empty(), "written in {QUIET:?} of nothing: {}", written.join(", "));
+    // Ten minutes by the clocks of hub and agent.
+    let mark = fleet.member(EU)?.plane.audit_mark()?;
+    for step in 1..=STEPS {
+        fleet.hub().admin()?.shift_clock(STEP * step).await?;
+        fleet.member(EU)?.agent.admin()?.shift_clock(STEP * step).await?;
+        tokio::time::sleep(TO_ACT).await;
+    }
+    synced_at(&fleet, &app, &first).await?;
+    let written = writes(fleet.member(EU)?, mark)?;
+    ensure!(written.is_empty(), "written in ten minutes by the clock: {}", written.join(", "));
 
     // A new process compares everything with what it kept.
-    let mark = member.plane.audit_mark()?;
+    let mark = fleet.member(EU)?.plane.audit_mark()?;
     fleet.member_mut(EU)?.agent.restart()?;
+    fleet.hub().admin()?.shift_clock(Duration::ZERO).await?;
     fleet.connected(EU).await?;
     synced_at(&fleet, &app, &first).await?;
     let member = fleet.member(EU)?;
@@ -61,6 +61,40 @@ pub(crate) async fn mixed_real_world_manifests_stay_quiet() -> Result<()> {
     let is_it = |write: &str| write.starts_with("patch ") && write.contains("/priorityclasses/mixed-high?");
     ensure!(written.len() == 1 && is_it(&written[0]), "more or other than the one object: {}", written.join(", "));
     fleet.finish();
+    Ok(())
+}
+
+pub(crate) async fn soak_mixed_manifests_stay_quiet_for_five_minutes() -> Result<()> {
+    let (fleet, app, _, first) = settled("mixed-long").await?;
+    quiet(&fleet, LONG_QUIET).await?;
+    synced_at(&fleet, &app, &first).await?;
+    eprintln!("mixed: {} objects, no write in {LONG_QUIET:?}", fleet.api().resources(app.name()).await?.len());
+    fleet.finish();
+    Ok(())
+}
+
+type Settled = (Fleet, App, Vec<(String, String)>, String);
+
+async fn settled(name: &str) -> Result<Settled> {
+    // New definitions make every agent of a cluster read again what is served: this cluster is nobody else's.
+    let folder = Folder::create(name)?;
+    let plane = control_plane(&folder.path().join("cluster")).await?;
+    let fleet = Fleet::start_in(folder, name, &[(EU, plane)], HubOptions::default()).await?;
+    let app = App::new(&fleet, "mixed", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
+    let files = corpus()?;
+    let first = publish(&app, &files).await?;
+    app.create().await?;
+    synced_at(&fleet, &app, &first).await?;
+    calm(fleet.member(EU)?).await?;
+    Ok((fleet, app, files, first))
+}
+
+async fn quiet(fleet: &Fleet, time: Duration) -> Result<()> {
+    let member = fleet.member(EU)?;
+    let mark = member.plane.audit_mark()?;
+    tokio::time::sleep(time).await;
+    let written = writes(member, mark)?;
+    ensure!(written.is_empty(), "written in {time:?} of nothing: {}", written.join(", "));
     Ok(())
 }
 
@@ -106,28 +140,4 @@ async fn synced_at(fleet: &Fleet, app: &App, revision: &str) -> Result<()> {
 async fn unsynced(fleet: &Fleet, app: &App) -> Result<Vec<String>> {
     let rows = fleet.api().resources(app.name()).await?;
     Ok(rows.iter().filter(|row| row["sync"] != "Synced").map(Value::to_string).collect())
-}
-
-async fn calm(member: &Member) -> Result<()> {
-    let seen = || async {
-        let mark = member.plane.audit_mark()?;
-        tokio::time::sleep(CALM).await;
-        writes(member, mark)
-    };
-    wait_for("the agent to have nothing to write", SETTLING, seen, |written| written.is_empty().then_some(())).await
-}
-
-/// Every write of the agent but those of its own Lease.
-fn writes(member: &Member, mark: windlass_tests::control_plane::AuditMark) -> Result<Vec<String>> {
-    let events = member.plane.audit_by_user(&member.user, mark)?;
-    let is_write = |event: &Value| {
-        let verb = event["verb"].as_str().unwrap_or_default();
-        let own_lease = event["objectRef"]["resource"] == "leases" && event["objectRef"]["namespace"] != "mixed";
-        !["get", "list", "watch"].contains(&verb) && !own_lease && event["stage"] == "ResponseComplete"
-    };
-    let told = |event: Value| {
-        let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
-        format!("{} {}", text(&event["verb"]), text(&event["requestURI"]))
-    };
-    Ok(events.into_iter().filter(is_write).map(told).collect())
 }

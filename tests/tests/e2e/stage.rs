@@ -1,26 +1,34 @@
 //! What scenarios share: one runtime, two clusters, and one fleet on them.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use windlass_tests::app::{App, Destination, Policy};
-use windlass_tests::control_plane::ControlPlane;
-use windlass_tests::fleet::{Fleet, control_plane};
-use windlass_tests::folder::Folder;
+use windlass_tests::control_plane::{AuditMark, ControlPlane};
+use windlass_tests::fleet::{Fleet, Member, control_plane};
+use windlass_tests::folder::{Folder, of_this_process};
 use windlass_tests::hub::{Hub, HubOptions};
+use windlass_tests::wait::wait_for;
 
 /// The first cluster's name.
 pub(crate) const EU: &str = "eu-1";
 /// The second cluster's name.
 pub(crate) const US: &str = "us-1";
 
+/// Real time without a write after which what was set in motion is over.
+pub(crate) const CALM: Duration = Duration::from_secs(5);
+/// How long that may take: pods start, claims are bound, and the first look finds custom resources without definitions.
+pub(crate) const SETTLING: Duration = Duration::from_secs(60);
+
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 static PLANES: OnceCell<Result<[Arc<ControlPlane>; 2], String>> = OnceCell::const_new();
 static FLEET: OnceCell<Result<Fleet, String>> = OnceCell::const_new();
+static WORKSHOP: OnceCell<Result<Fleet, String>> = OnceCell::const_new();
 
 /// The runtime of every scenario: servers and connections that are shared outlive the test that made them.
 pub(crate) fn runtime() -> &'static Runtime {
@@ -30,7 +38,7 @@ pub(crate) fn runtime() -> &'static Runtime {
 /// The two clusters. They end with the test process: the kernel sees to it.
 pub(crate) async fn planes() -> Result<[Arc<ControlPlane>; 2]> {
     let started = PLANES.get_or_init(|| async {
-        let folder = clusters_folder().map_err(|error| format!("{error:#}"))?;
+        let folder = of_this_process().map_err(|error| format!("{error:#}"))?;
         let (one, two) = (folder.join(EU), folder.join(US));
         let planes = tokio::try_join!(control_plane(&one), control_plane(&two));
         planes.map(|(one, two)| [one, two]).map_err(|error| format!("{error:#}"))
@@ -49,12 +57,33 @@ pub(crate) async fn shared() -> Result<&'static Fleet> {
     let started = FLEET.get_or_init(|| async {
         let start = async {
             let [one, two] = planes().await?;
-            let folder = Folder::create_in(&clusters_folder()?, "shared")?;
+            let folder = Folder::create_in(&of_this_process()?, "shared")?;
             Fleet::start_in(folder, "shared", &[(EU, one), (US, two)], HubOptions::default()).await
         };
         start.await.map_err(|error| format!("{error:#}"))
     });
     started.await.as_ref().map_err(|error| anyhow!("the shared fleet: {error}"))
+}
+
+/// A fleet of one cluster, shared by the scenarios that make definitions, policies and webhooks: what is served changes
+/// there all the time, and every change makes the agent read again, which is why quiet is not measured here.
+pub(crate) async fn workshop() -> Result<&'static Fleet> {
+    let started = WORKSHOP.get_or_init(|| async {
+        let start = async {
+            let plane = control_plane(&of_this_process()?.join("workshop")).await?;
+            let folder = Folder::create_in(&of_this_process()?, "workshop-fleet")?;
+            Fleet::start_in(folder, "workshop", &[(EU, plane)], HubOptions::default()).await
+        };
+        start.await.map_err(|error| format!("{error:#}"))
+    });
+    started.await.as_ref().map_err(|error| anyhow!("the workshop's fleet: {error}"))
+}
+
+/// An automated application in the workshop.
+pub(crate) async fn workshop_app(name: &str) -> Result<(&'static Fleet, App)> {
+    let fleet = workshop().await?;
+    let app = App::new(fleet, name, Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
+    Ok((fleet, app))
 }
 
 /// An automated application on the first cluster of the shared fleet.
@@ -77,18 +106,33 @@ pub(crate) async fn own_hub(name: &str) -> Result<(Folder, Hub)> {
     Ok((folder, hub))
 }
 
-/// One folder for the clusters' files. What runs of processes that are gone have left is removed.
-fn clusters_folder() -> Result<PathBuf> {
-    let parent = std::env::temp_dir().join("windlass-e2e-clusters");
-    std::fs::create_dir_all(&parent).context("making a folder for clusters")?;
-    for entry in std::fs::read_dir(&parent)?.flatten() {
-        let is_alive = PathBuf::from("/proc").join(entry.file_name()).exists();
-        if !is_alive {
-            // Another run may be removing it too.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-    let folder = parent.join(std::process::id().to_string());
-    std::fs::create_dir_all(&folder).context("making a folder for clusters")?;
-    Ok(folder)
+/// Says that a scenario did not run here, and why: a pass must not look like a proof.
+#[allow(clippy::print_stderr)]
+pub(crate) fn not_run(name: &str, why: &str) {
+    eprintln!("{name}: NOT RUN: {why}");
+}
+
+/// Waits until a cluster's agent has written nothing for a while: what was set in motion is over.
+pub(crate) async fn calm(member: &Member) -> Result<()> {
+    let seen = || async {
+        let mark = member.plane.audit_mark()?;
+        tokio::time::sleep(CALM).await;
+        writes(member, mark)
+    };
+    wait_for("the agent to have nothing to write", SETTLING, seen, |written| written.is_empty().then_some(())).await
+}
+
+/// Every write of a cluster's agent since then, but those of its own Lease.
+pub(crate) fn writes(member: &Member, mark: AuditMark) -> Result<Vec<String>> {
+    let events = member.plane.audit_by_user(&member.user, mark)?;
+    let is_write = |event: &Value| {
+        let verb = event["verb"].as_str().unwrap_or_default();
+        let own_lease = event["objectRef"]["resource"] == "leases" && event["objectRef"]["namespace"] != "mixed";
+        !["get", "list", "watch"].contains(&verb) && !own_lease && event["stage"] == "ResponseComplete"
+    };
+    let told = |event: Value| {
+        let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+        format!("{} {}", text(&event["verb"]), text(&event["requestURI"]))
+    };
+    Ok(events.into_iter().filter(is_write).map(told).collect())
 }

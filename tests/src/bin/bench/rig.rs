@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use windlass_tests::agent::Agent;
+use windlass_tests::app::is_settled;
 use windlass_tests::control_plane::{AuditMark, ControlPlane};
 use windlass_tests::fleet::{connected, control_plane};
 use windlass_tests::git_server::Repo;
@@ -42,29 +43,42 @@ impl Rig {
 
     /// Commits and pushes: every object has the label `round` with this value afterwards.
     pub(crate) async fn push(&self, round: usize) -> Result<String> {
-        let texts: Vec<(String, String)> = objects(round, "").iter().map(|one| (file_of(one), one.to_yaml())).collect();
+        self.publish(files_in("app", round)).await
+    }
+
+    /// Commits and pushes files.
+    pub(crate) async fn publish(&self, files: Vec<(String, String)>) -> Result<String> {
         let files: Vec<(&str, Option<&str>)> =
-            texts.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+            files.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
         self.repo.publish(&files, "a round").await
     }
 
-    /// Creates the application `name`, automated.
+    /// Creates the application `name`, automated, of the directory `app`, in a namespace of its own.
     pub(crate) async fn create(&self, name: &str) -> Result<()> {
-        let application = json!({
+        self.hub.api().put_application(&self.application(name, "app", name)).await.map(drop)
+    }
+
+    /// An application, automated, of a directory of the repository, in a namespace that is made where it is missing.
+    pub(crate) fn application(&self, name: &str, path: &str, namespace: &str) -> Value {
+        json!({
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
             "metadata": { "name": name },
             "spec": {
                 "project": "default",
-                "source": { "repoURL": self.repo.url(), "path": "app", "targetRevision": "main" },
-                "destination": { "name": CLUSTER, "namespace": name },
+                "source": { "repoURL": self.repo.url(), "path": path, "targetRevision": "main" },
+                "destination": { "name": CLUSTER, "namespace": namespace },
                 "syncPolicy": {
                     "automated": { "prune": true, "selfHeal": true },
                     "syncOptions": ["CreateNamespace=true"],
                 },
             },
-        });
-        self.hub.api().put_application(&application).await.map(drop)
+        })
+    }
+
+    /// Whether an API server's user is the agent.
+    pub(crate) fn is_agent(&self, user: &str) -> bool {
+        user == USER
     }
 
     /// Every request of the agent since the mark.
@@ -86,9 +100,23 @@ pub(crate) fn objects(round: usize, namespace: &str) -> Vec<Manifest> {
     labelled.map(|one| if namespace.is_empty() { one } else { one.in_namespace(namespace) }).collect()
 }
 
-/// Where it is in the repository.
-fn file_of(manifest: &Manifest) -> String {
+/// The files of an application's directory at a round.
+pub(crate) fn files_in(directory: &str, round: usize) -> Vec<(String, String)> {
+    objects(round, "").iter().map(|one| (file_of(directory, one), one.to_yaml())).collect()
+}
+
+/// Where a manifest is in the repository.
+pub(crate) fn file_of(directory: &str, manifest: &Manifest) -> String {
     let value = manifest.to_json();
     let text = |path: &str| value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_lowercase();
-    format!("app/{}-{}.yaml", text("/kind"), text("/metadata/name"))
+    format!("{directory}/{}-{}.yaml", text("/kind"), text("/metadata/name"))
+}
+
+/// Whether there are so many applications and every target of them is Synced and Healthy at the commit.
+pub(crate) fn is_all_settled(applications: &[Value], count: usize, targets: usize, commit: &str) -> bool {
+    let settled = |application: &Value| {
+        let all = application["targets"].as_array().map_or(&[][..], Vec::as_slice);
+        all.len() == targets && all.iter().all(|target| is_settled(target, commit))
+    };
+    applications.len() == count && applications.iter().all(settled)
 }

@@ -1,0 +1,61 @@
+//! The agent's disk is full: it takes nothing that it cannot keep, says so, and goes on by itself when there is room.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use windlass_tests::app::{App, Destination, Policy, SOON, message_application, message_of};
+use windlass_tests::fleet::Fleet;
+use windlass_tests::invariants::{self, Generations};
+use windlass_tests::manifest;
+use windlass_tests::objects::configmap;
+use windlass_tests::tmpfs::Tmpfs;
+
+use super::stage::{EU, not_run, plane};
+
+pub(crate) async fn full_disk_of_the_agent_loses_nothing() -> Result<()> {
+    let mut fleet = Fleet::start("agent-disk-full", &[]).await?;
+    let Some(disk) = Tmpfs::mount(&fleet.folder_of(EU).join("state"), "8m")? else {
+        not_run("full_disk_of_the_agent_loses_nothing", "making a small disk takes root");
+        fleet.finish();
+        return Ok(());
+    };
+    fleet.add(EU, plane().await?).await?;
+    fleet.connected(EU).await?;
+    let generations = Generations::watch(fleet.api());
+    let to = Destination::Cluster(EU.to_owned());
+    let mut app = App::new(&fleet, "agent-disk-full", to, Policy::Automated).await?;
+    let first = app.commit(&message_application("hello")).await?;
+    app.create().await?;
+    app.settles_at(&first).await?;
+
+    disk.fill()?;
+    let held = fleet.api().cluster(EU).await?["ackedGeneration"].as_u64().unwrap_or_default();
+    let added = manifest::configmap("added", &[("a", "b")]);
+    let second = app.commit(&[("configmap.yaml", message_of("no room")), ("added.yaml", added)]).await?;
+    app.refresh().await?;
+    // What it says of it is seen before anything is asserted: by then it has tried.
+    let tells = ["No space left", "StorageFull", "storage", "no room"];
+    fleet.member(EU)?.agent.says(&tells, SOON).await?;
+    let now = fleet.api().cluster(EU).await?["ackedGeneration"].as_u64().unwrap_or_default();
+    ensure!(now == held, "generation {now} was acknowledged and could not be kept; {held} was before");
+    let objects = &fleet.member(EU)?.objects;
+    ensure!(objects.get(app.name(), configmap("added")).await?.is_none(), "it applied what it could not keep");
+    let edit = json!({ "data": { "MESSAGE": "by hand" } });
+    objects.edit(app.name(), configmap("message"), edit).await?;
+
+    disk.free()?;
+    app.settles_at(&second).await?;
+    // Killed with its disk full again, it comes back with what it has.
+    disk.fill()?;
+    fleet.member_mut(EU)?.agent.kill9()?;
+    fleet.member_mut(EU)?.agent.restart()?;
+    fleet.connected(EU).await?;
+    disk.free()?;
+    let third = app.remove(&["added.yaml"]).await?;
+    app.refresh().await?;
+    app.settles_at(&third).await?;
+    generations.never_fell()?;
+    invariants::check(&fleet, &[&app]).await?;
+    fleet.finish();
+    drop(disk);
+    Ok(())
+}
