@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{app, cluster, completion, context, explain, freeze, login, operation, proj, repo, version, watch};
+use crate::commands::{
+    app, cluster, completion, context, explain, freeze, login, operation, proj, repo, version, watch,
+};
 
 /// Windlass keeps fleets of Kubernetes clusters in the state that git describes.
 #[derive(Parser)]

@@ -7,7 +7,7 @@ mod tls;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use reqwest::header::{AUTHORIZATION, IF_MATCH, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use windlass_git::GitCache;
 use windlass_runtime::admin::{Admin, Readiness};
-use windlass_runtime::listener::Limits;
 use windlass_runtime::clock::Clock;
+use windlass_runtime::listener::Limits;
 use windlass_runtime::shutdown::Shutdown;
 use windlass_store::{SealKey, SqlStore, Store, StoreUrl};
 

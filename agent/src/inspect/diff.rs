@@ -58,7 +58,7 @@ impl Args {
         let mut live: BTreeMap<Key, Value> =
             manifests::read(&self.live)?.into_iter().map(|object| (key(&object), object)).collect();
         let mut compared = Compared { text: String::new(), differs: false };
-        for object in &desired {
+        for object in desired.iter().filter(|object| is_kept(object)) {
             let mut key = key(object);
             if key.2.is_empty() && !live.contains_key(&key) {
                 key.2.clone_from(&self.namespace);
@@ -107,6 +107,12 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// Hooks and objects without a name come and go with each sync.
+fn is_kept(object: &Value) -> bool {
+    let traits = windlass_domain::traits::of(object);
+    traits.hooks.is_empty() && !traits.ignored && object.pointer("/metadata/name").is_some()
 }
 
 fn key(object: &Value) -> Key {

@@ -253,7 +253,7 @@ mod tests {
             json!({"proxy": "http://me:hunter2@proxy:3128", "noProxy": "direct.example"}),
             json!({"proxy": "proxy:3128", "proxyUsername": "me", "proxyPassword": "hunter2", "noProxy": "direct.example"}),
         ] {
-            let access = access(&body(settings)).ok().expect("accepted");
+            let access = access(&body(settings)).expect("accepted");
             let proxy = access.proxy.as_ref().expect("a proxy");
             assert_eq!((proxy.address(), proxy.user().map(|(name, _)| name)), ("http://proxy:3128", Some("me")));
             let sealed = access.encode(&RepositorySettings::default()).expect("a secret");

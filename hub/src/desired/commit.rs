@@ -140,7 +140,15 @@ impl Committer {
             conditions: conditions::since(&problems, &view.source.conditions, now),
             checked_at: Some(now),
         };
-        Ok(Draft { source, compiled: Some(made.compiled), fresh, members, targets: Some(targets), settings, retry: false })
+        Ok(Draft {
+            source,
+            compiled: Some(made.compiled),
+            fresh,
+            members,
+            targets: Some(targets),
+            settings,
+            retry: false,
+        })
     }
 
     /// The last good bundle stays as it is, with what is known of it; the problem is added.

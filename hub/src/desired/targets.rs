@@ -178,7 +178,8 @@ pub(super) mod tests {
     #[test]
     fn a_persons_word_is_no_difference() {
         let application = application(&[]);
-        let wanted = rows(&application, &[cluster(1, "prod")], &[], (Digest::of(b"bundle"), "1"), None).expect("rows").rows;
+        let wanted =
+            rows(&application, &[cluster(1, "prod")], &[], (Digest::of(b"bundle"), "1"), None).expect("rows").rows;
         let mut stored = wanted.clone();
         stored[0].1.adoption = Some(windlass_domain::target::Adoption { keys: vec![], by: "me".into() });
         assert!(same(&views(&stored), &wanted));

@@ -15,10 +15,10 @@ use uuid::Uuid;
 use windlass_domain::access::Principal;
 use windlass_domain::application::{Application, ApplicationManifest, Cascade, Origin};
 use windlass_domain::cluster::Cluster;
+use windlass_domain::dependency::Node;
 use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
-use windlass_domain::dependency::Node;
 use windlass_domain::exchange::Hello;
 use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::name::ApplicationName;
@@ -210,8 +210,11 @@ pub trait Store: Send + Sync + 'static {
     async fn commit_desired(&self, commit: DesiredCommit, now: Timestamp) -> Result<Vec<ClusterPosition>>;
     /// [`commit_desired`](Self::commit_desired) for many applications, in as few transactions as their number allows (a thousand commits are one): each is whole
     /// or nothing, whatever becomes of the others. The results are in the order of the commits.
-    async fn commit_all_desired(&self, commits: Vec<DesiredCommit>, now: Timestamp)
-    -> Vec<Result<Vec<ClusterPosition>>>;
+    async fn commit_all_desired(
+        &self,
+        commits: Vec<DesiredCommit>,
+        now: Timestamp,
+    ) -> Vec<Result<Vec<ClusterPosition>>>;
     /// What the application was last compiled from.
     async fn compiled(&self, application: Uuid) -> Result<Option<Compiled>>;
     /// Changes one target's row by a person's word: an operation, its termination, an approval, an adoption. One generation; none when the same was said
@@ -253,12 +256,7 @@ pub trait Store: Send + Sync + 'static {
     // --- what people decide
 
     /// A page of deployments, newest first: of an application, or of one of its targets. `search` is for the clusters' names.
-    async fn history(
-        &self,
-        application: Uuid,
-        cluster: Option<Uuid>,
-        query: &ListQuery,
-    ) -> Result<Page<HistoryEntry>>;
+    async fn history(&self, application: Uuid, cluster: Option<Uuid>, query: &ListQuery) -> Result<Page<HistoryEntry>>;
     /// A deployment by its number, as some target had it.
     async fn deployment(&self, application: Uuid, id: u64) -> Result<Option<HistoryEntry>>;
     /// Holds an application at a commit: its rows get that bundle and, where one is given, an operation; commits of its source no longer change them.

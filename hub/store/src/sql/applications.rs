@@ -13,10 +13,10 @@ use windlass_domain::time::Timestamp;
 
 use super::SqlStore;
 use super::arg::args;
-use super::{rank, target_views};
 use super::row::{Row, json};
 use super::tx::Tx;
 use super::write::Write;
+use super::{rank, target_views};
 use crate::error::{Error, Result};
 use crate::model::{ApplicationView, Put, PutOutcome, SourceState};
 

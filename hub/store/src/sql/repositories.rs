@@ -27,9 +27,7 @@ pub(super) async fn put(store: &SqlStore, new: &NewRepository) -> Result<Put<Rep
     let text = "INSERT INTO repositories (url, name, credentials, ca_pem, settings, revision) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (url) DO UPDATE SET name = excluded.name, credentials = excluded.credentials, ca_pem = excluded.ca_pem, settings = excluded.settings,
             revision = excluded.revision";
-    write
-        .execute(text, args![&new.url, &new.name, sealed, new.ca_pem.clone(), json(&new.settings)?, revision])
-        .await?;
+    write.execute(text, args![&new.url, &new.name, sealed, new.ca_pem.clone(), json(&new.settings)?, revision]).await?;
     // The feed tells the newest state of a thing, and only that: an earlier removal of this URL is over.
     write.execute("DELETE FROM tombstones WHERE kind = 'repository' AND id = $1", args![&new.url]).await?;
     write.commit().await?;

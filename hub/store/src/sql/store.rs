@@ -5,10 +5,10 @@ use uuid::Uuid;
 use windlass_domain::access::Principal;
 use windlass_domain::application::{Application, ApplicationManifest, Cascade, Origin};
 use windlass_domain::cluster::Cluster;
+use windlass_domain::dependency::Node;
 use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
-use windlass_domain::dependency::Node;
 use windlass_domain::exchange::Hello;
 use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::name::ApplicationName;
@@ -18,8 +18,9 @@ use windlass_domain::target::{OperationRequest, Paused};
 use windlass_domain::time::Timestamp;
 
 use super::{
-    SqlStore, amend, applications, clusters, contents, delta, desired, events, feed, freeze, history, hold, installation, join, operations,
-    presence, principals, projects, repositories, resources, sessions, status, target_views,
+    SqlStore, amend, applications, clusters, contents, delta, desired, events, feed, freeze, history, hold,
+    installation, join, operations, presence, principals, projects, repositories, resources, sessions, status,
+    target_views,
 };
 use crate::Store;
 use crate::error::{Error, Result};
@@ -337,12 +338,7 @@ impl Store for SqlStore {
         again!(operations::get(self, id))
     }
 
-    async fn history(
-        &self,
-        application: Uuid,
-        cluster: Option<Uuid>,
-        query: &ListQuery,
-    ) -> Result<Page<HistoryEntry>> {
+    async fn history(&self, application: Uuid, cluster: Option<Uuid>, query: &ListQuery) -> Result<Page<HistoryEntry>> {
         again!(history::list(self, application, cluster, query))
     }
 

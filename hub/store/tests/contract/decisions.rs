@@ -224,7 +224,7 @@ contract! {
         let mut waiting = commit(&web, &bundle, &[]);
         waiting.targets = Some(vec![(eu.uid, TargetSpec { paused: Some(wait.clone()), ..spec(&web, &bundle) })]);
         bed.commit_desired(waiting, at(1)).await.expect("committed");
-        assert_eq!(bed.waiting().await.expect("read"), [web.name.clone()]);
+        assert_eq!(bed.waiting().await.expect("read"), std::slice::from_ref(&web.name));
         let nodes = bed.dependents().await.expect("read");
         assert_eq!(nodes.iter().map(|node| node.name.to_string()).collect::<Vec<_>>(), ["argocd/web"]);
 

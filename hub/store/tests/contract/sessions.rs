@@ -145,7 +145,11 @@ async fn sessions_of_a_hub_that_falls_silent_are_over() {
     bed.beat(at(120 * SECOND)).await.expect("it was only slow");
     assert!(connected("eu-1").await, "a hub that lives shows its sessions again");
     bed.store.close().await;
-    assert_eq!(other.beat(at(7110 * SECOND)).await.expect("beaten"), 1, "a hub that ended in order is no longer waited for");
+    assert_eq!(
+        other.beat(at(7110 * SECOND)).await.expect("beaten"),
+        1,
+        "a hub that ended in order is no longer waited for"
+    );
 }
 
 /// PostgreSQL may be shared: there the sessions may be another replica's.
