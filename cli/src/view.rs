@@ -22,6 +22,9 @@ pub(crate) struct Application {
     pub(crate) project: String,
     pub(crate) source: Source,
     pub(crate) status: Status,
+    /// All targets by state.
+    pub(crate) target_counts: Vec<TargetCount>,
+    /// In lists the worst twenty at most.
     pub(crate) targets: Vec<Target>,
     pub(crate) held: Option<Held>,
     pub(crate) deletion: Option<Deletion>,
@@ -346,6 +349,12 @@ pub(crate) struct ExplainedTarget {
 impl Application {
     pub(crate) fn full_name(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// How many clusters it is on.
+    pub(crate) fn clusters(&self) -> usize {
+        let counted: u64 = self.target_counts.iter().map(|count| count.count).sum();
+        usize::try_from(counted).unwrap_or(usize::MAX).max(self.targets.len())
     }
 }
 

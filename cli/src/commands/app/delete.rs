@@ -112,7 +112,7 @@ impl Delete {
 
     async fn ask(&self, client: &Client, application: &Application, cascade: Option<&str>) -> anyhow::Result<()> {
         let page: Page = client.get(&self.name.below("resources"), &[("limit", Some("1".to_owned()))]).await?;
-        let (clusters, objects) = (application.targets.len(), page.total.unwrap_or_default());
+        let (clusters, objects) = (application.clusters(), page.total.unwrap_or_default());
         let fate = match cascade {
             Some("orphan") => "they stay as they are",
             Some(_) => "they are deleted",

@@ -114,7 +114,9 @@ fn row(app: &Application, is_wide: bool, now: Timestamp) -> Vec<String> {
         let mut conditions: Vec<_> = app.status.conditions.iter().map(|condition| condition.kind.clone()).collect();
         conditions.sort();
         conditions.dedup();
-        row.push(format!("{connected}/{}", app.targets.len()));
+        // Of a large fleet only the worst targets are listed: who of the others is connected is not known here.
+        let known = if app.clusters() > app.targets.len() { "?".to_owned() } else { connected.to_string() };
+        row.push(format!("{known}/{}", app.clusters()));
         row.push(app.source.repo_url.clone());
         row.push(app.source.path.clone());
         row.push(app.source.target_revision.clone());
@@ -127,7 +129,7 @@ fn clusters(app: &Application) -> String {
     match app.targets.as_slice() {
         [] => "none".to_owned(),
         [one] => one.cluster.clone(),
-        several => format!("{} clusters", several.len()),
+        _ => format!("{} clusters", app.clusters()),
     }
 }
 
