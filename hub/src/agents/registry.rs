@@ -90,6 +90,13 @@ impl Registry {
     }
 }
 
+impl Place {
+    /// Whether a newer session of the cluster took it.
+    pub(super) fn is_taken(&self) -> bool {
+        self.registry.sessions.lock().live.get(&self.cluster).is_some_and(|live| live.number != self.number)
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut sessions = self.registry.sessions.lock();
@@ -117,6 +124,7 @@ mod tests {
         let (second_end, second_ended) = watch::channel(None);
         let second = registry.enter(cluster, second_end);
         assert!(first_ended.borrow().is_some());
+        assert!(first.is_taken() && !second.is_taken());
         drop(first);
         assert_eq!(registry.connected(), 1);
         registry.notify(&[at(cluster, 7), at(Uuid::from_u128(2), 9)]);

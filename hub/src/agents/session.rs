@@ -1,6 +1,7 @@
 //! One agent's session: receives, asks the domain what it means, does that, in order. A slow agent holds up its own task and nobody else's.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -30,6 +31,8 @@ const IN_A_ROW: usize = 256;
 const HELLO: Duration = Duration::from_secs(30);
 /// Time between two looks at whether the certificate still counts: another replica may have revoked it.
 const REVOCATION_CHECK: Duration = Duration::from_secs(10);
+/// How long a session that took over has to open before the cluster counts as without one.
+const TAKEN_OVER: Duration = Duration::from_secs(10);
 /// How long an agent should wait after an error of the hub's own.
 const AFTER_TROUBLE_MS: u64 = 5_000;
 /// How long an agent should wait when the hub restarts.
@@ -369,9 +372,18 @@ impl Session {
                 Err(error) => tracing::debug!(%error, "the last statuses were not stored"),
             }
         }
-        if let Err(error) = store.close_session(session, now).await {
-            tracing::debug!(%error, "the session's end was not stored");
-        }
+        // The one that took over is about to open: told now, the cluster would be without a session until then. Its epoch fences this one off.
+        let wait = if self.place.as_ref().is_some_and(Place::is_taken) { TAKEN_OVER } else { Duration::ZERO };
+        let (store, clock) = (Arc::clone(store), self.agents.clock.clone());
+        let close = async move {
+            if !wait.is_zero() {
+                clock.sleep(wait).await;
+            }
+            if let Err(error) = store.close_session(session, clock.now()).await {
+                tracing::debug!(%error, "the session's end was not stored");
+            }
+        };
+        if wait.is_zero() { close.await } else { drop(tokio::spawn(close)) }
     }
 }
 
