@@ -4,7 +4,8 @@
 //! `--live`, or where none is given for it at all; an object of `--live` is the application's unless its marks name another owner; and it is as git says when
 //! everything that git names stands in it.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -17,10 +18,8 @@ mod scope;
 mod tests;
 mod world;
 
+use crate::inspect::manifests::{self, MAX_BYTES};
 use world::World;
-
-/// The most bytes of one file.
-const MAX_BYTES: usize = 64 << 20;
 
 /// What to plan.
 #[derive(Debug, Clone, Args)]
@@ -150,21 +149,8 @@ pub fn planned(args: &PlanArgs) -> Result<String, Error> {
 }
 
 fn read(file: &str) -> Result<Vec<Given>, Error> {
-    let failed = |source| Error::Read { file: file.to_owned(), source };
-    let mut bytes = Vec::new();
-    // One more than may be: that it is too large is then seen.
-    let most = MAX_BYTES as u64 + 1;
-    if file == "-" {
-        std::io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        std::fs::File::open(file).and_then(|open| open.take(most).read_to_end(&mut bytes)).map_err(failed)?;
-    }
-    let name = if file == "-" { "standard input" } else { file };
-    let text = String::from_utf8(bytes).map_err(|_| Error::Read {
-        file: name.to_owned(),
-        source: std::io::Error::new(std::io::ErrorKind::InvalidData, "is not UTF-8 text"),
-    })?;
-    let objects = objects::read(&text, MAX_BYTES);
-    let objects = objects.map_err(|source| Error::Objects { file: name.to_owned(), source })?;
-    Ok(objects.into_iter().map(|object| Given { file: name.to_owned(), object }).collect())
+    let name = manifests::name_of(Path::new(file));
+    let text = manifests::text_of(Path::new(file)).map_err(|source| Error::Read { file: name.clone(), source })?;
+    let objects = objects::read(&text, MAX_BYTES).map_err(|source| Error::Objects { file: name.clone(), source })?;
+    Ok(objects.into_iter().map(|object| Given { file: name.clone(), object }).collect())
 }
