@@ -11,6 +11,7 @@ use super::contents::Completion;
 use super::engine::Engine;
 use super::input::Input;
 use super::target::Complete;
+use crate::desired::Change;
 use crate::link;
 
 /// Contents often follow their row unasked: only what is still missing then is asked for.
@@ -76,11 +77,16 @@ impl Engine {
     }
 
     /// Writes records, and with them a new bundle's contents; a failure is a condition and is tried again.
-    pub(super) async fn keep(&mut self, application: Uuid, mut records: Vec<(String, Option<bytes::Bytes>)>) -> bool {
+    pub(super) async fn keep(&mut self, application: Uuid, records: Result<Vec<Change>, serde_json::Error>) -> bool {
         let Some(target) = self.targets.get_mut(&application) else { return false };
         let unwritten = target.unwritten.take();
-        records.extend(unwritten.iter().flatten().cloned());
-        let result = self.parts.durable.write(records).await;
+        let result = match records {
+            Ok(mut records) => {
+                records.extend(unwritten.iter().flatten().cloned());
+                self.parts.durable.write(records).await.map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
         let Some(target) = self.targets.get_mut(&application) else { return false };
         match result {
             Ok(()) => {

@@ -96,7 +96,7 @@ impl Engine {
         let records = target.records(application);
         let garbage = self.collect();
         self.update_interest(application);
-        self.keep(application, records.into_iter().chain(garbage).collect()).await;
+        self.keep(application, records.map(|records| records.into_iter().chain(garbage).collect())).await;
         self.dirty.insert(application);
     }
 }

@@ -231,13 +231,16 @@ impl Target {
         self.reported.iter_mut().for_each(|(_, at)| earlier(at));
     }
 
-    /// Its durable records: (name, bytes).
-    pub fn records(&self, application: Uuid) -> Vec<(String, Option<Bytes>)> {
-        let record = serde_json::to_vec(&self.record).unwrap_or_default();
-        vec![
+    /// Its durable records.
+    ///
+    /// # Errors
+    /// The record cannot be written down: the last one that could stays.
+    pub fn records(&self, application: Uuid) -> Result<Vec<Change>, serde_json::Error> {
+        let record = serde_json::to_vec(&self.record)?;
+        Ok(vec![
             (record_name(application), Some(Bytes::from(record))),
             (inventory_name(application), Some(Bytes::from(self.inventory.to_bytes()))),
-        ]
+        ])
     }
 
     /// Reads its durable records back.
