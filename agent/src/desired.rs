@@ -15,6 +15,7 @@ mod durable;
 mod pointer;
 mod records;
 mod seal;
+mod secrets;
 mod writer;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use chunks::{ChunkStore, MAX_CHUNK};
 pub use directory::DirectoryChunks;
 pub use durable::Durable;
 pub use seal::SealKey;
+pub use secrets::SecretChunks;
 
 /// One record to set, or to remove with `None`.
 pub type Change = (String, Option<bytes::Bytes>);
@@ -32,8 +34,11 @@ pub type Change = (String, Option<bytes::Bytes>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The store has no room left. Nothing was changed.
-    #[error("the agent's state directory is full: {0}")]
+    #[error("the agent's durable copy has no room: {0}")]
     Full(String),
+    /// The cluster does not permit the agent to keep it. Nothing was changed.
+    #[error("the agent may not keep its durable copy: {0}")]
+    Forbidden(String),
     /// What is stored is not what was written.
     #[error("the agent's durable copy is damaged: {what} {why}")]
     Corrupt {
@@ -55,11 +60,11 @@ pub enum Error {
         /// The newest that is read.
         known: u8,
     },
-    /// Another process holds the store.
-    #[error("{0} is in use by another agent")]
+    /// Another process or replica holds the store.
+    #[error("the durable copy is in use by another agent: {0}")]
     InUse(String),
     /// The store failed. Whether the last change is in it is only known after the next write or open; the records in memory are as before.
-    #[error("the agent's state directory: {0}")]
+    #[error("the agent's durable copy: {0}")]
     Io(String),
     /// The records were closed, or their writer was lost.
     #[error("the agent's durable copy is closed")]
@@ -71,7 +76,7 @@ pub enum Error {
 impl Error {
     /// Whether the same write may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full(_) | Self::Io(_))
+        matches!(self, Self::Full(_) | Self::Forbidden(_) | Self::Io(_))
     }
 
     /// An I/O error of the store, with what was being done.

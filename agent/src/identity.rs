@@ -1,9 +1,10 @@
 //! Who this agent is: a key that was made here and never leaves, the certificate that the hub gave for it, and what came along at the join.
 //!
-//! It lives in one directory that only the agent's user may read. `identity.json` is written last: without it there is no identity, whatever else is there.
+//! It lives in one directory that only the agent's user may read, or in one Secret. `identity.json` is written last: without it there is no identity, whatever else is there.
 
 mod credentials;
 mod directory;
+mod files;
 mod join;
 mod leaf;
 mod pin;
@@ -14,8 +15,6 @@ pub(crate) mod test_pki;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
 use rustls_pki_types::CertificateDer;
 use uuid::Uuid;
 use windlass_domain::digest::DigestKey;
@@ -23,6 +22,7 @@ use windlass_domain::time::Timestamp;
 use windlass_runtime::tls::PemIdentity;
 
 pub use credentials::Credentials;
+pub use files::Files;
 pub use join::{join, join_once};
 pub use renew::keep_renewed;
 
@@ -135,12 +135,12 @@ impl Error {
 // === impl Identity ===
 
 impl Identity {
-    /// The identity in `directory`; `None` where the agent has not joined.
+    /// The identity in `files`; `None` where the agent has not joined.
     ///
     /// # Errors
     /// When it is there and cannot be used. It is never replaced silently: another key would be another agent.
-    pub fn load(directory: &Path) -> Result<Option<Self>, Error> {
-        directory::load(directory)
+    pub fn load(files: &Files) -> Result<Option<Self>, Error> {
+        directory::load(files)
     }
 
     /// When the certificate should be renewed: at two thirds of its life, and up to a twentieth of it later, chosen by `entropy`, so that clusters that

@@ -33,10 +33,11 @@ pub(super) fn prepare<'a>(
     }
     let compressed = zstd::bulk::compress(&plain, LEVEL).map_err(|error| Error::of_io("compressing", &error))?;
     let sealed = Bytes::from(sealer.seal(Purpose::Bucket(bucket), compressed)?);
+    let stored = sealed.len() as u64;
     let contents: Vec<Bytes> =
         (0..sealed.len()).step_by(MAX_CHUNK).map(|at| sealed.slice(at..sealed.len().min(at + MAX_CHUNK))).collect();
     let chunks = contents.iter().map(reference).collect();
-    Ok(Prepared { reference: BucketChunks { size: plain.len() as u64, chunks }, contents })
+    Ok(Prepared { reference: BucketChunks { size: plain.len() as u64, stored, chunks }, contents })
 }
 
 /// Reads a bucket's records back.

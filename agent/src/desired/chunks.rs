@@ -30,4 +30,9 @@ pub trait ChunkStore: Send + Sync {
 
     /// The names of all chunks, those of interrupted writes too.
     async fn list_chunks(&self) -> Result<Vec<String>, Error>;
+
+    /// How many bytes of chunks a pointer may lead to; while one replaces another there may be twice as many for a moment.
+    fn budget(&self) -> Option<u64> {
+        None
+    }
 }

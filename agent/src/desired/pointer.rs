@@ -23,6 +23,9 @@ pub(super) struct Pointer {
 pub(super) struct BucketChunks {
     /// Bytes of the records before compression: the limit for decompression, and what the number of buckets is chosen by.
     pub(super) size: u64,
+    /// Bytes of its chunks; 0 in what an agent of before it was counted wrote.
+    #[serde(default)]
+    pub(super) stored: u64,
     pub(super) chunks: Vec<ChunkReference>,
 }
 
@@ -76,6 +79,11 @@ impl Pointer {
     /// How many buckets there are.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.buckets.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes of all chunks.
+    pub(super) fn stored(&self) -> u64 {
+        self.buckets.iter().map(|bucket| bucket.stored).sum()
     }
 
     /// The names of all chunks in use.

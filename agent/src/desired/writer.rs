@@ -92,6 +92,7 @@ impl Writer {
             return Ok(());
         }
         let (pointer, prepared) = self.prepare(&changes)?;
+        self.check_budget(&pointer)?;
         let new: Vec<String> = prepared.iter().flat_map(|bucket| bucket.reference.names().map(str::to_owned)).collect();
         if let Err(error) = self.write_chunks(&prepared).await {
             // The pointer was not touched: they can go at once, and where there is no room they must.
@@ -135,6 +136,17 @@ impl Writer {
             prepared.push(one);
         }
         Ok((pointer, prepared))
+    }
+
+    /// What makes the copy smaller is let through whatever it comes to: it is how there is room again.
+    fn check_budget(&self, next: &Pointer) -> Result<(), Error> {
+        let Some(budget) = self.store.budget() else { return Ok(()) };
+        let stored = next.stored();
+        if stored <= budget || stored < self.pointer.stored() {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
+        Err(Error::Full(format!("it would take {} MiB of the cluster's Secrets, and {} MiB is the most", mib(stored), mib(budget))))
     }
 
     /// How many buckets there should be. It only grows, to twice what is needed, so that it rarely does.

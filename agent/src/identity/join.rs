@@ -1,7 +1,6 @@
 //! Joining: a token for a certificate. Key and instance are durable before the first attempt, so that a lost answer is harmless: the next attempt is the
 //! same request.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,17 +20,17 @@ use windlass_runtime::tls::{self, PemIdentity};
 
 use super::directory::{self, Prepared};
 use super::pin::{PinnedAuthority, is_wrong_authority};
-use super::{Error, Identity, leaf};
+use super::{Error, Files, Identity, leaf};
 use crate::link::connect::{self, Address, Windows};
 
 /// How long the hub may take for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
-/// Joins and makes the identity durable in `directory`. A hub that cannot be reached is tried again for ever; every other failure is returned at once.
-pub async fn join(file: &JoinFile, directory: &Path, facts: &ClusterFacts, clock: &Clock) -> Result<Identity, Error> {
+/// Joins and makes the identity durable in `files`. A hub that cannot be reached is tried again for ever; every other failure is returned at once.
+pub async fn join(file: &JoinFile, files: &Files, facts: &ClusterFacts, clock: &Clock) -> Result<Identity, Error> {
     let mut backoff = Backoff::new();
     loop {
-        match join_once(file, directory, facts, clock).await {
+        match join_once(file, files, facts, clock).await {
             Err(error) if error.is_retryable() => {
                 let wait = backoff.next(backoff::entropy());
                 tracing::warn!(%error, ?wait, "joining the hub did not work yet");
@@ -45,12 +44,12 @@ pub async fn join(file: &JoinFile, directory: &Path, facts: &ClusterFacts, clock
 /// One attempt to join. Nothing of the token is sent before the hub's certificate authority was found to be the pinned one.
 pub async fn join_once(
     file: &JoinFile,
-    directory: &Path,
+    files: &Files,
     facts: &ClusterFacts,
     clock: &Clock,
 ) -> Result<Identity, Error> {
     let address = checked(file)?;
-    let Prepared { key, instance } = on_disk(directory, directory::prepare).await?;
+    let Prepared { key, instance } = on_disk(files, directory::prepare).await?;
     let request = v1::JoinRequest {
         token: file.token.trim().to_owned(),
         csr_der: csr(&key)?,
@@ -65,7 +64,7 @@ pub async fn join_once(
     let identity = accept(file, instance, &facts.kube_system_uid, key, reply)?;
     fail::fail_point!("identity::joined-before-kept");
     let kept = identity.clone();
-    on_disk(directory, move |directory| directory::keep(directory, &kept)).await?;
+    on_disk(files, move |files| directory::keep(files, &kept)).await?;
     Ok(identity)
 }
 
@@ -174,10 +173,10 @@ fn accept(
 
 /// Runs file work where it may block.
 pub(super) async fn on_disk<T: Send + 'static>(
-    directory: &Path,
-    work: impl FnOnce(&Path) -> Result<T, Error> + Send + 'static,
+    files: &Files,
+    work: impl FnOnce(&Files) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let directory: PathBuf = directory.to_owned();
-    let done = tokio::task::spawn_blocking(move || work(&directory)).await;
+    let files = files.clone();
+    let done = tokio::task::spawn_blocking(move || work(&files)).await;
     done.map_err(|error| Error::Key(format!("the task that writes it ended: {error}")))?
 }

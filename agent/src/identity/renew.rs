@@ -4,7 +4,6 @@
 //! same key and gets the same certificate. The certificate is durable, together with the name of its key, before it is used. It is used once for a call
 //! that changes nothing before the session goes over to it: the session that works is never given up for one that might not.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,7 +18,7 @@ use windlass_runtime::tls::PemIdentity;
 
 use super::directory::{self, Prepared};
 use super::join::{csr, on_disk};
-use super::{Credentials, Error, Identity, leaf, skew};
+use super::{Credentials, Error, Files, Identity, leaf, skew};
 use crate::link::connect::{self, Windows};
 
 /// How long the hub may take for its answer.
@@ -32,7 +31,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(300);
 const LEAST: Duration = Duration::from_secs(3600);
 
 /// Renews whenever it is due, for ever. `kube_system_uid` is the cluster's now: the hub takes nobody back who speaks for another cluster than before.
-pub async fn keep_renewed(credentials: Credentials, directory: PathBuf, kube_system_uid: String, clock: Clock) {
+pub async fn keep_renewed(credentials: Credentials, files: Files, kube_system_uid: String, clock: Clock) {
     let mut not_before = Timestamp::UNIX_EPOCH;
     loop {
         let due = credentials.current().renewal_due(backoff::entropy()).max(not_before);
@@ -40,16 +39,16 @@ pub async fn keep_renewed(credentials: Credentials, directory: PathBuf, kube_sys
             () = clock.sleep_until(due) => {}
             () = credentials.asked() => {}
         }
-        renew(&credentials, &directory, &kube_system_uid, &clock).await;
+        renew(&credentials, &files, &kube_system_uid, &clock).await;
         not_before = clock.now().saturating_add(LEAST).unwrap_or(Timestamp::MAX);
     }
 }
 
 /// Tries until it works.
-async fn renew(credentials: &Credentials, directory: &Path, kube_system_uid: &str, clock: &Clock) {
+async fn renew(credentials: &Credentials, files: &Files, kube_system_uid: &str, clock: &Clock) {
     for failures in 0_u32.. {
         let identity = credentials.current();
-        match renew_once(&identity, directory, kube_system_uid, clock).await {
+        match renew_once(&identity, files, kube_system_uid, clock).await {
             Ok(renewed) => {
                 tracing::info!(
                     was = identity.serial,
@@ -76,11 +75,11 @@ async fn renew(credentials: &Credentials, directory: &Path, kube_system_uid: &st
 /// One attempt: the new identity is durable, and the hub took it, when this returns.
 pub(super) async fn renew_once(
     identity: &Identity,
-    directory: &Path,
+    files: &Files,
     kube_system_uid: &str,
     clock: &Clock,
 ) -> Result<Identity, Error> {
-    let Prepared { key, instance } = on_disk(directory, directory::prepare_renewal).await?;
+    let Prepared { key, instance } = on_disk(files, directory::prepare_renewal).await?;
     let request = v1::RenewRequest {
         csr_der: csr(&key)?,
         instance: instance.as_bytes().to_vec(),
@@ -91,7 +90,7 @@ pub(super) async fn renew_once(
     let renewed = accept(identity, key, reply)?;
     fail::fail_point!("identity::renewed-before-kept");
     let kept = renewed.clone();
-    on_disk(directory, move |directory| directory::keep_renewed(directory, &kept)).await?;
+    on_disk(files, move |files| directory::keep_renewed(files, &kept)).await?;
     fail::fail_point!("identity::renewed-before-used");
     // The same request again, as the new identity: its answer says that the hub takes it.
     ask(&renewed, request, clock).await?;

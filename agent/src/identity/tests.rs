@@ -17,7 +17,7 @@ use windlass_runtime::clock::Clock;
 use windlass_runtime::tls::PemIdentity;
 
 use super::test_pki::{Pki, TRUST_DOMAIN};
-use super::{Error, Identity, join, join_once};
+use super::{Error, Files, Identity, join, join_once};
 use crate::link::test_hub::{JoinAnswer, TestHub};
 
 const CLUSTER: Uuid = Uuid::from_u128(7);
@@ -56,7 +56,7 @@ fn giving(pki: &Arc<Pki>, cluster: Uuid) -> JoinAnswer {
 }
 
 async fn attempt(hub: &TestHub, pin: &Pki, directory: &Path) -> Result<Identity, Error> {
-    join_once(&file(hub, pin), directory, &facts(), &Clock::system()).await
+    join_once(&file(hub, pin), &Files::directory(directory), &facts(), &Clock::system()).await
 }
 
 fn error<T>(result: Result<T, Error>) -> String {
@@ -68,10 +68,10 @@ async fn a_join_makes_an_identity_that_only_the_agent_can_read() {
     let (pki, directory) = (Arc::new(Pki::new()), tempfile::tempdir().expect("a directory"));
     let hub = TestHub::api(pki.server("localhost"), giving(&pki, CLUSTER)).await;
     let home = directory.path().join("identity");
-    assert!(Identity::load(&home).expect("no identity").is_none());
-    let joined = join(&file(&hub, &pki), &home, &facts(), &Clock::system()).await.map_err(|error| error.to_string());
+    assert!(Identity::load(&Files::directory(&home)).expect("no identity").is_none());
+    let joined = join(&file(&hub, &pki), &Files::directory(&home), &facts(), &Clock::system()).await.map_err(|error| error.to_string());
     let joined = joined.expect("it joins");
-    let loaded = Identity::load(&home).expect("an identity").expect("an identity");
+    let loaded = Identity::load(&Files::directory(&home)).expect("an identity").expect("an identity");
     assert_eq!((loaded.cluster, loaded.instance, loaded.not_after), (CLUSTER, joined.instance, joined.not_after));
     assert_eq!((loaded.agents_address.as_str(), loaded.kube_system_uid.as_str()), ("hub.test:8444", "uid"));
     assert_eq!((loaded.digest_key.expose(), loaded.installation), (&[4; 32], Uuid::from_u128(3)));
@@ -155,7 +155,7 @@ async fn a_certificate_for_another_cluster_is_not_taken() {
     let hub = TestHub::api(pki.server("localhost"), giving(&pki, Uuid::from_u128(99))).await;
     let refused = attempt(&hub, &pki, directory.path()).await;
     assert!(matches!(refused, Err(Error::Reply(_))), "{}", error(refused));
-    assert!(Identity::load(directory.path()).expect("no identity").is_none());
+    assert!(Identity::load(&Files::directory(directory.path())).expect("no identity").is_none());
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_damaged_identity_is_named_and_kept() {
     assert_eq!(error(attempt(&hub, &pki, directory.path()).await), "");
     let key = directory.path().join("key.pem");
     std::fs::write(&key, "rubbish").expect("a file");
-    let damaged = error(Identity::load(directory.path()));
+    let damaged = error(Identity::load(&Files::directory(directory.path())));
     assert!(damaged.contains("key.pem is damaged"), "{damaged}");
     assert!(!damaged.contains("rubbish"));
     let again = attempt(&hub, &pki, directory.path()).await;
@@ -182,7 +182,7 @@ async fn a_join_file_without_a_pin_is_refused() {
         JoinFile { hub: format!("http://{}", hub.address), ..file(&hub, &pki) },
         JoinFile { token: "x".into(), ..file(&hub, &pki) },
     ] {
-        let refused = join_once(&broken, directory.path(), &facts(), &Clock::system()).await;
+        let refused = join_once(&broken, &Files::directory(directory.path()), &facts(), &Clock::system()).await;
         assert!(matches!(refused, Err(Error::JoinFile(_))), "{}", error(refused));
     }
     assert_eq!(hub.calls(), 0);

@@ -21,7 +21,8 @@ pub struct Options {
     pub ask_timeout: Duration,
     /// Most time for one fetch, however slowly the server drips the pack.
     pub fetch_timeout: Duration,
-    /// How long nothing more is fetched into a mirror that found its disk full, after it was evicted.
+    /// How long nothing more is fetched into a mirror that found its disk full, after it was evicted: room that was made is noticed that late, and
+    /// a pack that does not fit is downloaded that often.
     pub full_disk_pause: Duration,
     /// Most threads busy with libgit2 at once.
     pub blocking_threads: usize,
@@ -44,7 +45,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             ask_timeout: Duration::from_secs(30),
             fetch_timeout: Duration::from_secs(300),
-            full_disk_pause: Duration::from_secs(60),
+            full_disk_pause: Duration::from_secs(15),
             blocking_threads: 8,
             concurrent_requests: 128,
             environment_proxy: false,

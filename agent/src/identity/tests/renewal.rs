@@ -23,12 +23,12 @@ impl Joined {
 
     /// As it is on disk, with this hub's address.
     fn identity(&self, hub: &TestHub) -> Identity {
-        let identity = Identity::load(self.home.path()).expect("an identity").expect("an identity");
+        let identity = Identity::load(&Files::directory(self.home.path())).expect("an identity").expect("an identity");
         Identity { agents_address: hub.address.clone(), ..identity }
     }
 
     async fn renew(&self, hub: &TestHub) -> Result<Identity, Error> {
-        renew_once(&self.identity(hub), self.home.path(), "uid", &Clock::system()).await
+        renew_once(&self.identity(hub), &Files::directory(self.home.path()), "uid", &Clock::system()).await
     }
 
     fn files(&self) -> Vec<String> {
@@ -106,7 +106,7 @@ async fn a_kill_between_any_two_writes_leaves_one_good_identity() {
     let (answer, _) = signing(&agent.pki, CLUSTER);
     let hub = TestHub::renewing(&agent.pki, answer).await;
     // Killed when the new key has its own file and identity.json does not name it yet.
-    directory::prepare_renewal(agent.home.path()).map_err(|error| error.to_string()).expect("a key");
+    directory::prepare_renewal(&Files::directory(agent.home.path())).map_err(|error| error.to_string()).expect("a key");
     std::fs::copy(agent.home.path().join("next.pem"), agent.home.path().join("key-ff.pem")).expect("a copy");
     let before = agent.identity(&hub);
     let renewed = agent.renew(&hub).await.map_err(|error| error.to_string()).expect("a renewal");

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::Parser;
 use windlass_tests::folder::Folder;
 
+mod picture;
 mod story;
 mod transcript;
 mod world;
@@ -47,6 +48,7 @@ async fn main() -> ExitCode {
 
 async fn tell(args: &Args) -> Result<()> {
     let started = Instant::now();
+    transcript::begin();
     let mut folder = Folder::create("demo")?;
     let mut world = World::start(folder.path()).await?;
     story::tell(&mut world).await?;

@@ -12,6 +12,8 @@ use windlass_tests::wait::wait_for;
 use crate::transcript::{chapter, command, fact, windlass};
 use crate::world::{CLUSTERS, World};
 
+mod shop;
+
 const NAMESPACE: &str = "message";
 const SOON: Duration = Duration::from_secs(30);
 
@@ -23,6 +25,7 @@ pub(crate) async fn tell(world: &mut World) -> Result<()> {
     the_hub_may_be_away(world).await?;
     what_leaves_git_leaves_the_cluster(world).await?;
     a_deletion_of_everything_waits(world).await?;
+    shop::tell(world).await?;
     chapter("The end");
     windlass(&world.cli, &["app", "list"]).await.map(drop)
 }
@@ -41,7 +44,7 @@ async fn from_nothing_to_healthy(world: &World) -> Result<()> {
         let file = world.repo.work_area().join(format!("apps/{environment}.yaml")).display().to_string();
         let started = Instant::now();
         windlass(&world.cli, &["app", "apply", "-f", &file]).await?;
-        arrives(world, environment, &commit).await?;
+        arrives(world, &format!("message-{environment}"), &commit).await?;
         fact(&format!(
             "{environment} went from nothing to Synced and Healthy in {:.1} s",
             started.elapsed().as_secs_f64()
@@ -66,7 +69,7 @@ async fn a_change_arrives(world: &World) -> Result<()> {
         fact(&format!("{name} says good evening {} ms after the push", started.elapsed().as_millis()));
     }
     for (_, environment) in CLUSTERS {
-        arrives(world, environment, &commit).await?;
+        arrives(world, &format!("message-{environment}"), &commit).await?;
     }
     Ok(())
 }
@@ -104,7 +107,7 @@ async fn what_leaves_git_leaves_the_cluster(world: &World) -> Result<()> {
     chapter("A file is removed from git");
     let commit = remove(world, &["staging/service.yaml"], "Staging needs no service").await?;
     gone(world, ("v1", "Service", "message")).await?;
-    arrives(world, "staging", &commit).await?;
+    arrives(world, "message-staging", &commit).await?;
     fact("the service was pruned");
     Ok(())
 }
@@ -149,11 +152,10 @@ async fn push(world: &World, files: &[(&str, Option<&str>)], subject: &str) -> R
     Ok(commit)
 }
 
-/// Waits on the watch until the environment's application runs the commit.
-async fn arrives(world: &World, environment: &str, commit: &str) -> Result<()> {
-    let name = format!("message-{environment}");
-    world.hub.api().refresh(&name).await?;
-    windlass(&world.cli, &["app", "wait", &name, "--revision", &commit[..10], "--timeout", "60s"]).await.map(drop)
+/// Waits on the watch until the application runs the commit.
+async fn arrives(world: &World, name: &str, commit: &str) -> Result<()> {
+    world.hub.api().refresh(name).await?;
+    windlass(&world.cli, &["app", "wait", name, "--revision", &commit[..10], "--timeout", "60s"]).await.map(drop)
 }
 
 async fn says(world: &World, place: usize, message: &str) -> Result<()> {

@@ -1,11 +1,27 @@
-//! How the demo prints.
+//! How the demo prints: commands as they were typed, what they printed, and each checked fact with the time since the beginning.
+
+use std::io::IsTerminal as _;
+use std::sync::LazyLock;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use windlass_tests::cli::Cli;
 
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// The time of facts is since this was called first.
+pub(crate) fn begin() {
+    LazyLock::force(&BEGAN);
+}
+
 /// A headline.
 pub(crate) fn chapter(text: &str) {
-    println!("\n── {text}");
+    println!("\n{}", painted("1", &format!("── {text}")));
+}
+
+/// A picture and what it shows.
+pub(crate) fn picture(caption: &str, lines: &str) {
+    println!("{}\n{}", painted("2", &format!("  {caption}")), lines.trim_end());
 }
 
 /// A command that was typed elsewhere, and what it printed.
@@ -18,7 +34,13 @@ pub(crate) fn command(text: &str, output: &str) {
 
 /// A checked fact.
 pub(crate) fn fact(text: &str) {
-    println!("✓ {text}");
+    println!("{} {text}", painted("32", &format!("✓ {:5.1} s", BEGAN.elapsed().as_secs_f64())));
+}
+
+/// In a terminal only, and not where colours are not wanted.
+fn painted(style: &str, text: &str) -> String {
+    let plain = !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some();
+    if plain { text.to_owned() } else { format!("\x1b[{style}m{text}\x1b[0m") }
 }
 
 /// Types a `windlass` command, which must exit 0, shows what it prints, and returns its standard output.

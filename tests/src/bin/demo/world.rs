@@ -22,7 +22,14 @@ pub(crate) struct Place {
     kubeconfig: PathBuf,
     // Dropped before the cluster.
     _agent: Agent,
-    _plane: ControlPlane,
+    plane: ControlPlane,
+}
+
+impl Place {
+    /// Its cluster.
+    pub(crate) fn plane(&self) -> &ControlPlane {
+        &self.plane
+    }
 }
 
 /// Everything that runs.
@@ -43,7 +50,7 @@ impl World {
         let started = Instant::now();
         let paths = CLUSTERS.map(|(name, _)| folder.join(name));
         let hub_folder = folder.join("hub");
-        let options = || ControlPlaneOptions::with_nodes(2);
+        let options = || ControlPlaneOptions::with_nodes(2).audited();
         let (one, two, hub) = tokio::try_join!(
             Box::pin(ControlPlane::start(&paths[0], options())),
             Box::pin(ControlPlane::start(&paths[1], options())),
@@ -94,7 +101,7 @@ async fn join(cli: &Cli, folder: &Path, name: &str, environment: &str, plane: Co
     let agent = Agent::start(&folder.join(name).join("agent"), &folder.join(&file), &kubeconfig)?;
     command(&format!("windlass-agent --join {file} --kubeconfig {} &", kubeconfig.display()), "");
     let objects = Objects::new(plane.client().await?);
-    Ok(Place { objects, kubeconfig: plane.kubeconfig_path(), _agent: agent, _plane: plane })
+    Ok(Place { objects, kubeconfig: plane.kubeconfig_path(), _agent: agent, plane })
 }
 
 async fn connected(hub: &Hub, name: &str) -> Result<()> {
