@@ -4,6 +4,7 @@
 //! number. Only the hub makes chains; for agents they are 32 bytes to be told again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -34,6 +35,8 @@ pub struct DesiredState {
     pub rows: BTreeMap<Uuid, TargetRow>,
     /// Rows that the hub's last full list no longer had: held, reported, and no part of what both ends agree on.
     pub frozen: BTreeSet<Uuid>,
+    /// What the digest covers of each row, made when the row came: a step costs what it changes, hashing aside.
+    chained: BTreeMap<Uuid, Arc<[u8]>>,
 }
 
 /// The step from one generation to a later one.
@@ -120,13 +123,14 @@ impl Chain {
 impl DesiredState {
     /// A state of these rows.
     pub fn of(rows: impl IntoIterator<Item = TargetRow>) -> Self {
-        Self { rows: rows.into_iter().map(|row| (row.application(), row)).collect(), frozen: BTreeSet::new() }
+        let rows: BTreeMap<Uuid, TargetRow> = rows.into_iter().map(|row| (row.application(), row)).collect();
+        let chained = rows.iter().map(|(uid, row)| (*uid, row.chained_bytes().into())).collect();
+        Self { rows, frozen: BTreeSet::new(), chained }
     }
 
     /// Digest of the rows by application uid, operations and frozen rows aside.
     pub fn digest(&self) -> Digest {
-        let rows = self.rows.values().filter(|row| !self.frozen.contains(&row.application()));
-        digest_of_rows(rows.map(TargetRow::chained_bytes))
+        digest_of_rows(self.chained.iter().filter(|(uid, _)| !self.frozen.contains(uid)).map(|(_, bytes)| bytes))
     }
 
     /// The state after `delta`, where an agent at `held` may take it. Rows missing from a full list are kept: absence of information is never a delete.
@@ -146,10 +150,12 @@ impl DesiredState {
         let mut next = self.clone();
         for uid in &delta.finished {
             next.rows.remove(uid);
+            next.chained.remove(uid);
             next.frozen.remove(uid);
         }
         for row in &delta.rows {
             next.frozen.remove(&row.application());
+            next.chained.insert(row.application(), row.chained_bytes().into());
             next.rows.insert(row.application(), row.clone());
         }
         if delta.full {

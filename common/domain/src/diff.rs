@@ -56,6 +56,16 @@ pub fn compare(desired: &Value, live: &Value) -> Vec<Difference> {
     found.found
 }
 
+/// What names an element of a list that Kubernetes merges by key (`name=web`), by the list's field; `None` for lists that are a whole.
+pub fn name_in_list(field: &str, one: &[Value], other: &[Value], element: &Value) -> Option<String> {
+    lists::keys_of(field, one, other).map(|keys| lists::name_of(element, keys))
+}
+
+/// Masks the values of one Secret, as [`compare`] does; any other object stays as it is.
+pub fn mask_secret(object: &mut Value) {
+    mask::secrets([Some(object)]);
+}
+
 /// `stringData` is written into `data` by the server.
 fn fold_strings(object: &mut Value) {
     if object.get("kind").and_then(Value::as_str) != Some("Secret") {

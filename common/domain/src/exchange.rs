@@ -56,6 +56,21 @@ pub struct Compare {
     pub reported: Digest,
     /// Whether every managed kind's watch is live; `false` makes the cluster's facts stale however well the session is.
     pub watches_live: bool,
+    /// What the agent keeps although the hub's list lacks it; at most [`MAX_FROZEN`] of them.
+    #[serde(default)]
+    pub frozen: Vec<FrozenTarget>,
+}
+
+/// The most frozen targets that a comparison names.
+pub const MAX_FROZEN: usize = 1000;
+
+/// A target that was missing from a whole list: it is left as it is until the hub lists it again, or says that it is to be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrozenTarget {
+    /// The application's uid.
+    pub application: Uuid,
+    /// Its name, as the hub said it last: `namespace/name`.
+    pub name: String,
 }
 
 /// What an agent says.
@@ -110,6 +125,15 @@ pub enum HubMessage {
         sent_at: Timestamp,
         /// Whether every status must be sent again, whole.
         want_reports: bool,
+    },
+    /// The hub's authorities change: the agent renews its certificate now.
+    RenewCertificate,
+    /// There is a question, to be answered by opening `Serve` ([`crate::question`]).
+    Request {
+        /// Names it.
+        id: Uuid,
+        /// How long the whole answer may take, in milliseconds.
+        deadline_ms: u64,
     },
     /// The session is refused or ends.
     Refused {

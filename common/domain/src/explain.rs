@@ -214,6 +214,14 @@ pub fn why_not_on(facts: &ApplicationFacts<'_>, name: &str, cluster: Option<&Clu
     application::not_a_target(facts, name)
 }
 
+/// Why a cluster still has objects of an application that the hub does not list there: its agent says so.
+pub fn kept_on(cluster: &str) -> Explanation {
+    let sentence = format!(
+        "it is frozen on cluster {cluster}: the agent still has its objects, and the hub does not list it there; nothing is synced or deleted until the application goes there again"
+    );
+    Explanation::new(Verdict::Frozen, sentence).next(format!("windlass cluster get {cluster}"))
+}
+
 // === impl TargetFacts ===
 
 impl TargetFacts<'_> {

@@ -77,8 +77,8 @@ const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 /// An object that is being deleted is Progressing whatever its kind, unless it is a hook that is only held by our finalizer. A field of the
 /// wrong type makes it Unknown, with the field named. Does not look at `ignore-healthcheck`: see [`is_ignored`].
 pub fn assess(object: &Value) -> Option<Health> {
-    if is_being_deleted(object) {
-        return Some(Health::progressing("Pending deletion"));
+    if let Some(deletion) = pending_deletion(object) {
+        return Some(deletion);
     }
     let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
     let (group, kind) = (group_of(text("apiVersion")), text("kind"));
@@ -90,6 +90,11 @@ pub fn assess(object: &Value) -> Option<Health> {
             None => conditions::check(&Part::of(object)),
         },
     }
+}
+
+/// The health of an object that is being deleted, whatever else is said of its kind.
+pub fn pending_deletion(object: &Value) -> Option<Health> {
+    is_being_deleted(object).then(|| Health::progressing("Pending deletion"))
 }
 
 /// Every kind that has a check of its own: (group, kind), `*` for a family. Kinds that are not listed are judged by their conditions.

@@ -139,6 +139,8 @@ pub enum EventKind {
     Abandoned,
     /// A branch no longer leads over the commit that was deployed.
     HistoryRewritten,
+    /// An action was run on one of its objects.
+    ActionRan,
 }
 
 /// Whether what an operation did is a deployment, and so belongs into the history: it succeeded, was whole and no trial; and either a person asked for it or

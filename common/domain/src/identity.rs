@@ -1,4 +1,17 @@
-//! How agents are named and how they join: texts that must be read exactly, or not at all.
+//! How agents are named and how they join: texts that must be read exactly, or not at all. What becomes of an identity over its life is decided below:
+//!
+//! | module | decides |
+//! |---|---|
+//! | [`record`] | which certificate of a cluster is in use, who is a copy, who may renew, what a person approved |
+//! | [`verdict`], [`standing`] | the answer to who shows an identity; the state in words |
+//! | [`revocation`] | the list of revocations outside the database |
+//! | [`trust`] | replacing the hub's certificate authority |
+
+pub mod record;
+pub mod revocation;
+pub mod standing;
+pub mod trust;
+pub mod verdict;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -58,6 +71,9 @@ pub struct JoinFile {
     pub token: String,
     /// Pins of the CA above the hub's API listener.
     pub pins: Vec<Pin>,
+    /// A proxy on the way to the hub: `http://[user:password@]host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
 }
 
 // === impl SpiffeId ===

@@ -10,10 +10,12 @@
 #![deny(missing_docs)]
 
 pub mod access;
+pub mod action;
 pub mod application;
 pub mod bundle;
 pub mod canonical;
 pub mod cluster;
+pub mod customization;
 pub mod dependency;
 pub mod desired_state;
 pub mod destination;
@@ -27,6 +29,8 @@ pub mod health;
 pub mod history;
 pub mod hook;
 pub mod identity;
+pub mod ignore;
+pub mod install;
 pub mod inventory;
 pub mod live;
 pub mod manifest;
@@ -37,6 +41,7 @@ pub mod options;
 pub mod ownership;
 pub mod project;
 pub mod projection;
+pub mod question;
 pub mod render;
 pub mod revision;
 pub mod source;
@@ -45,4 +50,5 @@ pub mod sync;
 pub mod target;
 pub mod time;
 pub mod traits;
+pub mod tree;
 pub mod window;

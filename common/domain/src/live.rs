@@ -65,6 +65,10 @@ pub enum Drift {
     None,
     /// Different; the paths, as far as they are known.
     Drifted(Vec<String>),
+    /// Its baseline was made under other ignore rules: another one is needed first.
+    OtherRules,
+    /// It cannot be compared; why.
+    Incomparable(String),
 }
 
 /// What a forced server-side dry run of a manifest said.

@@ -15,7 +15,7 @@ pub struct GroupKind {
 }
 
 /// What names one object in one cluster. The version is not part of it: the same object is read in several versions.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ResourceKey {
     /// API group; empty for the core group.
     pub group: String,

@@ -137,6 +137,13 @@ pub enum Need {
         /// The live object.
         uid: String,
     },
+    /// A forced server-side dry run of an applied manifest, for a baseline under the ignore rules of now.
+    Rebase {
+        /// The object.
+        key: ResourceKey,
+        /// The manifest.
+        digest: Digest,
+    },
 }
 
 /// Compares a target's bundle and inventory with what is known of its cluster.
@@ -268,6 +275,11 @@ fn compared(
             Drift::None => ObjectState::Synced,
             Drift::Drifted(paths) => ObjectState::Drifted(paths.clone()),
             Drift::NoBaseline => ObjectState::Outdated,
+            Drift::OtherRules => {
+                needs.push(Need::Rebase { key: key.clone(), digest: entry.digest });
+                ObjectState::Unknown("being compared under its ignore rules".into())
+            }
+            Drift::Incomparable(why) => ObjectState::Incomparable(why.clone()),
         },
         Some(_) => dry_run(facts, key, entry, live, ObjectState::Outdated, needs),
         None => dry_run(facts, key, entry, live, ObjectState::Unadopted, needs),

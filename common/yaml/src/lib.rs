@@ -52,6 +52,7 @@ mod decode;
 mod document;
 mod error;
 mod limits;
+pub mod print;
 mod scalar;
 mod split;
 mod tree;

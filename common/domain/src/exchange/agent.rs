@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{AgentMessage, Compare, Hello, HubMessage};
+use super::{AgentMessage, Compare, FrozenTarget, Hello, HubMessage};
 use crate::desired_state::Delta;
 use crate::digest::Digest;
 use crate::discovery::Discovery;
@@ -82,6 +82,8 @@ pub enum Event {
         rows: Digest,
         /// Whether every managed kind's watch is live.
         watches_live: bool,
+        /// What is kept although the hub's list lacks it.
+        frozen: Vec<FrozenTarget>,
     },
 }
 
@@ -103,6 +105,15 @@ pub enum Action {
     SendDiscovery,
     /// Compare now, because the session just opened or the reports were just sent again.
     CompareNow,
+    /// Renew the certificate.
+    RenewCertificate,
+    /// Answer a question: open `Serve`.
+    Serve {
+        /// Its name.
+        id: Uuid,
+        /// How long the whole answer may take, in milliseconds.
+        deadline_ms: u64,
+    },
     /// End the session.
     Close {
         /// Why.
@@ -164,9 +175,9 @@ pub fn step(mut state: State, event: Event) -> (State, Vec<Action>) {
             vec![Action::Send(AgentMessage::Discovery(discovery))]
         }
         Event::Discovered(_) => vec![],
-        Event::CompareDue { now, generation, rows, watches_live } if state.phase == Phase::Open => {
+        Event::CompareDue { now, generation, rows, watches_live, frozen } if state.phase == Phase::Open => {
             let reported = state.reported_digest();
-            let compare = Compare { sent_at: now, generation, rows, reported, watches_live };
+            let compare = Compare { sent_at: now, generation, rows, reported, watches_live, frozen };
             vec![Action::Send(AgentMessage::Compare(compare))]
         }
         Event::CompareDue { .. } => vec![],
@@ -206,6 +217,8 @@ fn received(state: &mut State, message: HubMessage) -> Vec<Action> {
             actions
         }
         (_, HubMessage::Compared { .. }) => vec![],
+        (_, HubMessage::RenewCertificate) => vec![Action::RenewCertificate],
+        (_, HubMessage::Request { id, deadline_ms }) => vec![Action::Serve { id, deadline_ms }],
     }
 }
 

@@ -375,7 +375,7 @@ mod tests {
             generation,
             rows: Digest::of(b"rows"),
             reported: Digest::of(b"r"),
-            watches_live,
+            watches_live, frozen: vec![],
         }
     }
 

@@ -1,17 +1,40 @@
 //! Patterns of a project, ready to match. Nearly all of them are `*`, a plain text or `text*`, which need no expression: a fence is made for every target.
 
+use std::marker::PhantomData;
+
 use serde::{Deserialize, Serialize};
 use windlass_query::{Glob, InvalidGlob, MAX_PATTERN};
 
-/// A glob of names and addresses: Argo CD's `gobwas` dialect without a separator, so that `*` crosses everything.
+/// A glob in one of the two dialects that Argo CD uses for projects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct NamePattern(Matcher);
+#[serde(try_from = "String", into = "String", bound = "D: Dialect")]
+pub struct Pattern<D> {
+    matcher: Matcher,
+    dialect: PhantomData<D>,
+}
+
+/// A glob of names and addresses: Argo CD's `gobwas` dialect without a separator, so that `*` crosses everything.
+pub type NamePattern = Pattern<Names>;
 
 /// A glob of groups, kinds and names of objects: Go's `path.Match`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct KindPattern(Matcher);
+pub type KindPattern = Pattern<Kinds>;
+
+/// How a pattern is read.
+pub trait Dialect: Clone {
+    /// Whether a star takes a slash.
+    const CROSSES: bool;
+
+    /// The expression.
+    fn glob(pattern: &str) -> Result<Glob, InvalidGlob>;
+}
+
+/// The dialect of names and addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names;
+
+/// The dialect of groups, kinds and names of objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kinds;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Matcher {
@@ -25,20 +48,15 @@ enum Matcher {
 // === impl Matcher ===
 
 impl Matcher {
-    /// `crosses`: whether the dialect's star takes a slash.
-    fn new(
-        pattern: &str,
-        crosses: bool,
-        glob: impl FnOnce(&str) -> Result<Glob, InvalidGlob>,
-    ) -> Result<Self, InvalidGlob> {
+    fn new<D: Dialect>(pattern: &str) -> Result<Self, InvalidGlob> {
         // What has a meaning in either dialect.
         let is_plain =
             |text: &str| text.len() < MAX_PATTERN && !text.contains(['*', '?', '[', ']', '{', '}', '\\', '\0']);
         match pattern.strip_suffix('*') {
             Some("") => Ok(Self::Any),
-            Some(beginning) if is_plain(beginning) => Ok(Self::Beginning(pattern.to_owned(), crosses)),
+            Some(beginning) if is_plain(beginning) => Ok(Self::Beginning(pattern.to_owned(), D::CROSSES)),
             None if is_plain(pattern) => Ok(Self::Exactly(pattern.to_owned())),
-            _ => glob(pattern).map(Self::Glob),
+            _ => D::glob(pattern).map(Self::Glob),
         }
     }
 
@@ -63,82 +81,61 @@ impl Matcher {
     }
 }
 
-// === impl NamePattern ===
+// === impl Pattern ===
 
-impl NamePattern {
+impl<D: Dialect> Pattern<D> {
     /// Reads a pattern; a leading `!` is a character like any other.
     pub fn new(pattern: &str) -> Result<Self, InvalidGlob> {
-        Matcher::new(pattern, true, |pattern| Glob::gobwas(pattern, None)).map(Self)
-    }
-
-    /// Whether the whole text matches.
-    pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text)
-    }
-
-    /// Whether it matches every text.
-    pub fn is_any(&self) -> bool {
-        self.0 == Matcher::Any
-    }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl TryFrom<String> for NamePattern {
-    type Error = InvalidGlob;
-    fn try_from(pattern: String) -> Result<Self, Self::Error> {
-        Self::new(&pattern)
-    }
-}
-
-impl From<NamePattern> for String {
-    fn from(pattern: NamePattern) -> Self {
-        pattern.as_str().to_owned()
-    }
-}
-
-// === impl KindPattern ===
-
-impl KindPattern {
-    /// Reads a pattern.
-    pub fn new(pattern: &str) -> Result<Self, InvalidGlob> {
-        Matcher::new(pattern, false, Glob::path).map(Self)
+        Matcher::new::<D>(pattern).map(|matcher| Self { matcher, dialect: PhantomData })
     }
 
     /// The pattern `*`.
     pub fn any() -> Self {
-        Self(Matcher::Any)
+        Self { matcher: Matcher::Any, dialect: PhantomData }
     }
 
     /// Whether the whole text matches.
     pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        self.matcher.is_match(text)
     }
 
     /// Whether it matches every text.
     pub fn is_any(&self) -> bool {
-        self.0 == Matcher::Any
+        self.matcher == Matcher::Any
     }
 
     /// As it was written.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.matcher.as_str()
     }
 }
 
-impl TryFrom<String> for KindPattern {
+impl<D: Dialect> TryFrom<String> for Pattern<D> {
     type Error = InvalidGlob;
     fn try_from(pattern: String) -> Result<Self, Self::Error> {
         Self::new(&pattern)
     }
 }
 
-impl From<KindPattern> for String {
-    fn from(pattern: KindPattern) -> Self {
-        pattern.as_str().to_owned()
+impl<D> From<Pattern<D>> for String {
+    fn from(pattern: Pattern<D>) -> Self {
+        pattern.matcher.as_str().to_owned()
+    }
+}
+
+impl Dialect for Names {
+    const CROSSES: bool = true;
+
+    fn glob(pattern: &str) -> Result<Glob, InvalidGlob> {
+        Glob::gobwas(pattern, None)
+    }
+}
+
+impl Dialect for Kinds {
+    const CROSSES: bool = false;
+
+    fn glob(pattern: &str) -> Result<Glob, InvalidGlob> {
+        Glob::path(pattern)
     }
 }
 

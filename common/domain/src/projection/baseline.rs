@@ -8,10 +8,12 @@ use serde_json::Value;
 use super::field_set::FieldSet;
 use super::fingerprint::Fingerprint;
 use super::paths::walk_paths;
+use super::places::reduced;
 use super::project::project;
 use super::soft::SoftLeaf;
 use super::tree::Tree;
 use super::{MANAGER, ProjectionError, entry};
+use crate::ignore::Ignored;
 
 /// What is remembered of one apply, to tell drift later. Holds no value of the object; the caller stores it with a version of its own.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub struct Baseline {
     fields: Option<FieldSet>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     soft: Vec<SoftLeaf>,
+    /// By which rules places were left out of all that; `None`: none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ignoring: Option<Fingerprint>,
 }
 
 /// How an object compares with its baseline.
@@ -47,6 +52,8 @@ pub enum Comparison {
     /// The object was read in another version than it was applied in, where its fields may have other names: read it as the baseline's
     /// `api_version` and compare that (rule 10).
     OtherVersion,
+    /// The baseline left out other places than are ignored now: it takes another response of the server to say more.
+    OtherRules,
 }
 
 // === impl Baseline ===
@@ -54,27 +61,46 @@ pub enum Comparison {
 impl Baseline {
     /// From the response of our apply; `manifest`, as sent, only tells which leaves are soft.
     pub fn of_response(response: &Value, manifest: &Value) -> Result<Self, ProjectionError> {
-        let fields = FieldSet::of_entry(response, MANAGER)?;
+        Self::of_response_ignoring(response, manifest, &Ignored::default())
+    }
+
+    /// The same without the ignored places of the response.
+    pub fn of_response_ignoring(
+        response: &Value,
+        manifest: &Value,
+        ignored: &Ignored,
+    ) -> Result<Self, ProjectionError> {
+        let fields = FieldSet::of_entry(response, MANAGER)?.map(|fields| owned(fields, response, ignored));
         let mut tree = tree_of(fields.as_ref());
-        let soft = SoftLeaf::find_all(&tree, manifest, response);
+        let seen = ignored.without(response);
+        let soft = SoftLeaf::find_all(&tree, manifest, &seen);
         soften(&mut tree, &soft);
         Ok(Self {
             uid: required(response, "/metadata/uid", "metadata.uid")?,
             api_version: required(response, "/apiVersion", "apiVersion")?,
             resource_version: required(response, "/metadata/resourceVersion", "metadata.resourceVersion")?,
-            hash: project(&tree, response).fingerprint(),
+            hash: project(&tree, &seen).fingerprint(),
             fields,
             soft,
+            ignoring: ignored.rules(),
         })
     }
 
     /// Compares a live object, read in [`api_version`](Self::api_version), as an apiserver returned it: with `managedFields`.
     pub fn compare(&self, live: &Value) -> Comparison {
+        self.compare_ignoring(live, &Ignored::default())
+    }
+
+    /// The same without the ignored places of the live object.
+    pub fn compare_ignoring(&self, live: &Value, ignored: &Ignored) -> Comparison {
         if text(live, "/apiVersion") != self.api_version {
             return Comparison::OtherVersion;
         }
+        if self.ignoring != ignored.rules() {
+            return Comparison::OtherRules;
+        }
         let replaced = text(live, "/metadata/uid") != self.uid;
-        let (hash, entry) = (self.value_differs(live), self.entry_differs(live));
+        let (hash, entry) = (self.value_differs(&ignored.without(live)), self.entry_differs(live, ignored));
         if hash || entry || replaced { Comparison::Drifted { hash, entry, replaced } } else { Comparison::Same }
     }
 
@@ -139,9 +165,13 @@ impl Baseline {
     }
 
     /// Rule 9: a lost entry is a difference, except where there never was one.
-    fn entry_differs(&self, live: &Value) -> bool {
+    fn entry_differs(&self, live: &Value, ignored: &Ignored) -> bool {
         match (&self.fields, entry(live, MANAGER)) {
-            (Some(fields), Some(entry)) => !fields.is(entry.fields),
+            (Some(fields), Some(entry)) if self.ignoring.is_none() => !fields.is(entry.fields),
+            // What no set of fields is owns nothing that we know of.
+            (Some(fields), Some(entry)) => {
+                FieldSet::parse(entry.fields).map_or(true, |found| reduced(&found, live, ignored) != *fields)
+            }
             (None, None) => false,
             _ => true,
         }
@@ -159,6 +189,11 @@ impl fmt::Debug for Baseline {
             .field("soft", &self.soft.len())
             .finish_non_exhaustive()
     }
+}
+
+/// With rules, whether they named a place of this object or not, a set is kept in one form.
+fn owned(fields: FieldSet, object: &Value, ignored: &Ignored) -> FieldSet {
+    if ignored.rules().is_some() { reduced(&fields, object, ignored) } else { fields }
 }
 
 fn is_below(path: &str, above: &str) -> bool {

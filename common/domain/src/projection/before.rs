@@ -3,8 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::field_set::FieldSet;
+use super::places::reduced;
 use super::project::project;
 use super::{MANAGER, ProjectionError};
+use crate::ignore::Ignored;
 
 /// Whether an apply would change anything we would own, judged before the first one, when there is no baseline: the forced dry run's own set
 /// is projected over its response and over `live`. The response already holds what others own, so no leaf is soft here.
@@ -12,6 +14,20 @@ pub fn differs_before_first_apply(dry_run_response: &Value, live: &Value) -> Res
     let Some(fields) = FieldSet::of_entry(dry_run_response, MANAGER)? else { return Ok(false) };
     let tree = fields.tree();
     Ok(project(&tree, dry_run_response).fingerprint() != project(&tree, live).fingerprint())
+}
+
+/// The same in everything but what is ignored, and in what `live` says is ours and the apply would give up.
+pub fn differs_ignoring(
+    response: (&Value, &Ignored),
+    live: (&Value, &Ignored),
+) -> Result<bool, ProjectionError> {
+    let differs = |of: &Value, ignored: &Ignored| {
+        let Some(fields) = FieldSet::of_entry(of, MANAGER)? else { return Ok(false) };
+        let tree = if ignored.is_empty() { fields.tree() } else { reduced(&fields, of, ignored).tree() };
+        let (one, other) = (response.1.without(response.0), live.1.without(live.0));
+        Ok(project(&tree, &one).fingerprint() != project(&tree, &other).fingerprint())
+    };
+    Ok(differs(response.0, response.1)? || differs(live.0, live.1)?)
 }
 
 /// Whether an apply that answered `response` changed anything in the object that the event had shown: then there was real drift and it is

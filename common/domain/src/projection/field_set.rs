@@ -45,6 +45,11 @@ impl FieldSet {
         Tree::parse(&self.to_value()).unwrap_or_default()
     }
 
+    /// The set of a tree.
+    pub(super) fn of_tree(tree: &Tree) -> Self {
+        Self(canonical_text(&tree.to_value()))
+    }
+
     fn to_value(&self) -> Value {
         serde_json::from_str(&self.0).unwrap_or_default()
     }

@@ -94,6 +94,15 @@ impl Tree {
         field.or_else(|| self.elements.iter_mut().find(|item| item.member == member).map(|item| &mut item.node))
     }
 
+    /// The `fieldsV1` that it was parsed from, without `.`.
+    pub(super) fn to_value(&self) -> Value {
+        let below = |node: &Node| match node {
+            Node::Branch(tree) => tree.to_value(),
+            Node::Leaf | Node::Soft => Value::Object(serde_json::Map::new()),
+        };
+        self.children().map(|(member, node)| (member.to_owned(), below(node))).collect()
+    }
+
     /// Every member with what is owned below it, fields first.
     pub(super) fn children(&self) -> impl Iterator<Item = (&str, &Node)> {
         let fields = self.fields.iter().map(|field| (field.member.as_str(), &field.node));

@@ -8,9 +8,10 @@ use crate::target::{NamespaceMetadata, Retry};
 
 /// Looks at the spec.
 pub(super) fn refuse_in_spec(spec: &ApplicationSpec) -> Result<(), RenderError> {
-    if !spec.ignore_differences.is_empty() {
-        return Err(RenderError::Unsupported("spec.ignoreDifferences is not supported yet; remove it".into()));
-    }
+    crate::ignore::check(&spec.ignore_differences).map_err(|(place, problem)| RenderError::Field {
+        field: "spec.ignoreDifferences",
+        problem: if place.is_empty() { problem } else { format!("{place} {problem}") },
+    })?;
     let Some(policy) = &spec.sync_policy else { return Ok(()) };
     let unreadable = |field: &'static str, problem: String| RenderError::Field { field, problem };
     if let Some(retry) = &policy.retry {
@@ -38,7 +39,7 @@ mod tests {
     #[test]
     fn what_would_be_done_otherwise_than_asked_is_named() {
         for (spec, want) in [
-            (json!({"ignoreDifferences": [{"kind": "Deployment"}]}), "ignoreDifferences"),
+            (json!({"ignoreDifferences": [{"kind": "Deployment"}]}), "ignoreDifferences: [0] ignores nothing"),
             (json!({"syncPolicy": {"managedNamespaceMetadata": {"labels": {"a": "b"}}}}), "CreateNamespace=true"),
             (json!({"syncPolicy": {"retry": {"limit": "many"}}}), "retry.limit"),
             (json!({"syncPolicy": {"retry": {"backoff": {"duration": "soon"}}}}), "retry.backoff.duration"),
@@ -48,7 +49,7 @@ mod tests {
             let error = refuse_in_spec(&spec).expect_err(want).to_string();
             assert!(error.contains(want), "{error}");
         }
-        let understood = json!({"syncPolicy": {
+        let understood = json!({"ignoreDifferences": [{"kind": "ConfigMap", "jsonPointers": ["/data/a"]}], "syncPolicy": {
             "syncOptions": ["ServerSideApply=true", "PruneLast=true", "Replace=true", "CreateNamespace=true"],
             "retry": {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}},
             "timeout": "10m",

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 pub struct OperationRequest {
     /// UUID v7; an agent never runs an id twice.
     pub id: Uuid,
-    /// The bundle to sync to; a newer desired bundle does not change it.
+    /// The bundle that was desired when it was asked for, or that of the commit that was named.
     pub bundle: Digest,
     /// Whether objects that left git are deleted.
     pub prune: bool,
@@ -64,6 +64,9 @@ pub struct OperationOptions {
     /// Settings of the history entry that is rolled back to; the target's own when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<Digest>,
+    /// The person named the commit: it is brought even when a newer one is desired by then. Otherwise an operation brings what is desired when it begins.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
     /// Notes of the person, shown with the result.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub info: Vec<(String, String)>,

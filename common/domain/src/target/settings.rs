@@ -82,6 +82,9 @@ pub struct TargetSettings {
     /// What the project permits; set by the hub, asked again before each write.
     #[serde(skip_serializing_if = "is_default")]
     pub fence: Option<Fence>,
+    /// Address of the installation's [`Customizations`](crate::customization::Customizations); set by the hub.
+    #[serde(skip_serializing_if = "is_default")]
+    pub customizations: Option<Digest>,
 }
 
 /// Metadata of a namespace.
@@ -191,12 +194,13 @@ impl TargetSettings {
             ignore_differences: spec
                 .ignore_differences
                 .iter()
-                .filter_map(|rule| serde_json::from_value(rule.clone()).ok())
+                .filter_map(crate::ignore::read)
                 .collect(),
             observe: policy.is_some_and(|policy| policy.observe),
             prune_limits: policy.and_then(|policy| policy.prune_limits),
             windows: Vec::new(),
             fence: None,
+            customizations: None,
         }
     }
 
