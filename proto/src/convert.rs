@@ -6,6 +6,7 @@ mod field;
 mod hello;
 mod message;
 mod operation;
+mod refusal;
 mod resource;
 mod status;
 mod target;

@@ -7,6 +7,7 @@ pub mod contents;
 pub mod convert;
 pub mod frame;
 mod redacted;
+pub mod serve;
 #[cfg(test)]
 mod tests;
 

@@ -17,6 +17,12 @@ impl Debug for v1::Content {
     }
 }
 
+impl Debug for v1::ServeData {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "ServeData {{ last: {}, data: {} bytes }}", self.last, self.data.len())
+    }
+}
+
 impl Debug for v1::FetchPart {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let Self { offset, total, last, data, not_found, .. } = self;

@@ -1,12 +1,15 @@
 //! The agent's greeting and the periodic proof.
 
 use windlass_domain::cluster::ClusterFacts;
-use windlass_domain::exchange::{Compare, Hello};
+use windlass_domain::exchange::{Compare, FrozenTarget, Hello, MAX_FROZEN};
 use windlass_domain::time::to_millis;
 
 use super::Invalid;
 use super::field::{digest, optional, required, time, uuid};
 use crate::v1;
+
+/// The longest name of a frozen target that is kept; it is only shown.
+const MAX_NAME_BYTES: usize = 512;
 
 impl From<ClusterFacts> for v1::ClusterFacts {
     fn from(facts: ClusterFacts) -> Self {
@@ -60,7 +63,23 @@ impl From<Compare> for v1::Compare {
             rows: compare.rows.to_bytes().to_vec(),
             reported: compare.reported.to_bytes().to_vec(),
             watches_live: compare.watches_live,
+            frozen: compare.frozen.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<FrozenTarget> for v1::FrozenTarget {
+    fn from(frozen: FrozenTarget) -> Self {
+        Self { application: frozen.application.as_bytes().to_vec(), name: frozen.name }
+    }
+}
+
+impl TryFrom<v1::FrozenTarget> for FrozenTarget {
+    type Error = Invalid;
+    fn try_from(wire: v1::FrozenTarget) -> Result<Self, Invalid> {
+        let mut name = wire.name;
+        name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
+        Ok(Self { application: uuid("frozen.application", &wire.application)?, name })
     }
 }
 
@@ -73,6 +92,7 @@ impl TryFrom<v1::Compare> for Compare {
             rows: digest("rows", &wire.rows)?,
             reported: digest("reported", &wire.reported)?,
             watches_live: wire.watches_live,
+            frozen: wire.frozen.into_iter().take(MAX_FROZEN).map(FrozenTarget::try_from).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -67,6 +67,10 @@ impl From<HubMessage> for Body {
                 Self::Compared(v1::Compared { sent_at_ms: to_millis(sent_at), want_reports })
             }
             HubMessage::Refused { reason, retry_after_ms } => Self::Refused(v1::Refused { reason, retry_after_ms }),
+            HubMessage::RenewCertificate => Self::RenewCertificate(v1::RenewCertificate {}),
+            HubMessage::Request { id, deadline_ms } => {
+                Self::Request(v1::Request { id: id.as_bytes().to_vec(), deadline_ms })
+            }
         }
     }
 }
@@ -87,6 +91,10 @@ impl TryFrom<Body> for HubMessage {
                 want_reports: compared.want_reports,
             },
             Body::Refused(v1::Refused { reason, retry_after_ms }) => Self::Refused { reason, retry_after_ms },
+            Body::RenewCertificate(_) => Self::RenewCertificate,
+            Body::Request(v1::Request { id, deadline_ms }) => {
+                Self::Request { id: uuid("request.id", &id)?, deadline_ms }
+            }
             other => return Err(NotAMessage::WrongWay(name(&other))),
         })
     }
@@ -106,6 +114,8 @@ fn name(body: &Body) -> &'static str {
         Body::Content(_) => "Content",
         Body::Compared(_) => "Compared",
         Body::Refused(_) => "Refused",
+        Body::Request(_) => "Request",
+        Body::RenewCertificate(_) => "RenewCertificate",
         Body::Part(_) => "Part",
     }
 }

@@ -54,6 +54,7 @@ impl From<OperationOptions> for v1::OperationOptions {
             timeout_seconds: options.timeout_seconds,
             settings: options.settings.map(|digest| digest.to_bytes().to_vec()),
             info: options.info.into_iter().map(|(name, value)| v1::Info { name, value }).collect(),
+            pinned: options.pinned,
         }
     }
 }
@@ -73,6 +74,7 @@ impl TryFrom<v1::OperationOptions> for OperationOptions {
             timeout_seconds: wire.timeout_seconds,
             settings: wire.settings.map(|bytes| digest("settings", &bytes)).transpose()?,
             info: wire.info.into_iter().map(|info| (info.name, info.value)).collect(),
+            pinned: wire.pinned,
         })
     }
 }

@@ -37,9 +37,10 @@ impl Encoder {
     }
 }
 
-/// Every message of version 1 changes what the other end must do, but for contents sent ahead of their asking.
+/// Every message of version 1 changes what the other end must do, but for contents sent ahead of their asking and for questions, which an older agent leaves
+/// unanswered.
 fn is_critical(body: &Body) -> bool {
-    !matches!(body, Body::Content(_))
+    !matches!(body, Body::Content(_) | Body::Request(_))
 }
 
 fn cut(stream: u32, mut bytes: Bytes) -> Vec<v1::Frame> {

@@ -10,7 +10,7 @@ use windlass_domain::cluster::ClusterFacts;
 use windlass_domain::desired_state::{Chain, Delta, Position};
 use windlass_domain::digest::{Digest, DigestKey};
 use windlass_domain::discovery::{ApiResource, Discovery};
-use windlass_domain::exchange::{AgentMessage, Compare, Hello, HubMessage};
+use windlass_domain::exchange::{AgentMessage, Compare, FrozenTarget, Hello, HubMessage};
 use windlass_domain::health::{Health, HealthStatus};
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
@@ -47,6 +47,8 @@ pub(super) fn hub_message() -> impl Strategy<Value = HubMessage> {
         (digest(), vec(any::<u8>(), 0..40_000))
             .prop_map(|(digest, compressed)| HubMessage::Content { digest, compressed }),
         (time(), any::<bool>()).prop_map(|(sent_at, want_reports)| HubMessage::Compared { sent_at, want_reports }),
+        Just(HubMessage::RenewCertificate),
+        (uuid(), any::<u64>()).prop_map(|(id, deadline_ms)| HubMessage::Request { id, deadline_ms }),
         (text(), any::<u64>()).prop_map(|(reason, retry_after_ms)| HubMessage::Refused { reason, retry_after_ms }),
     ]
 }
@@ -121,13 +123,16 @@ fn discovery() -> impl Strategy<Value = Discovery> {
 }
 
 fn compare() -> impl Strategy<Value = Compare> {
-    (time(), any::<u64>(), digest(), digest(), any::<bool>()).prop_map(
-        |(sent_at, generation, rows, reported, watches_live)| Compare {
+    let frozen = (any::<u128>(), word())
+        .prop_map(|(application, name)| FrozenTarget { application: Uuid::from_u128(application), name });
+    (time(), any::<u64>(), digest(), digest(), any::<bool>(), vec(frozen, 0..3)).prop_map(
+        |(sent_at, generation, rows, reported, watches_live, frozen)| Compare {
             sent_at,
             generation,
             rows,
             reported,
             watches_live,
+            frozen,
         },
     )
 }
@@ -286,6 +291,7 @@ fn options() -> impl Strategy<Value = OperationOptions> {
                 timeout_seconds,
                 settings,
                 info,
+                pinned: force,
             }
         },
     )

@@ -65,6 +65,7 @@ fn all() -> Vec<(&'static str, Body)> {
         ("part", Body::Part(part)),
         ("words", HubMessage::Delta(Box::new(words())).into()),
         ("hooked", AgentMessage::Status(Box::new(hooked())).into()),
+        ("request", HubMessage::Request { id: Uuid::from_u128(9), deadline_ms: 20_000 }.into()),
     ]
 }
 
@@ -110,6 +111,7 @@ fn compare() -> Compare {
         rows: Digest::of(b"rows"),
         reported: Digest::of(b"reported"),
         watches_live: true,
+        frozen: vec![],
     }
 }
 
@@ -210,6 +212,7 @@ fn options() -> OperationOptions {
         timeout_seconds: Some(60),
         settings: Some(Digest::of(b"older settings")),
         info: vec![("ticket".into(), "42".into())],
+        pinned: false,
     }
 }
 
