@@ -10,6 +10,8 @@ pub mod model;
 pub mod seal;
 pub mod sql;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 use windlass_domain::access::Principal;
@@ -20,6 +22,9 @@ use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
 use windlass_domain::exchange::Hello;
+use windlass_domain::identity::record::IdentityRecord;
+use windlass_domain::identity::trust::{AuthorityEntry, Holder};
+use windlass_domain::identity::verdict::Verdict;
 use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::name::ApplicationName;
 use windlass_domain::project::{AppProject, ProjectManifest};
@@ -119,6 +124,13 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a project; `false` when there was none. [`Error::Conflict`] for `default`, and while an application names it.
     async fn delete_project(&self, name: &str) -> Result<bool>;
 
+    // --- settings
+
+    /// The settings of the whole installation; the default, of revision 0, where nobody gave any.
+    async fn settings(&self) -> Result<SystemSettings>;
+    /// Replaces them. Nothing is written when they are what is stored already.
+    async fn put_settings(&self, data: &BTreeMap<String, String>, expected: Expected) -> Result<Put<SystemSettings>>;
+
     // --- clusters
 
     /// Creates a cluster; [`Error::Conflict`] when the name is taken.
@@ -131,7 +143,7 @@ pub trait Store: Send + Sync + 'static {
         server_aliases: Vec<String>,
         now: Timestamp,
     ) -> Result<Cluster>;
-    /// Every cluster, by name.
+    /// Every cluster that applications may go to, by name: those that are being removed are left out.
     async fn clusters(&self) -> Result<Vec<Cluster>>;
     /// One cluster with its session and counts.
     async fn cluster_view(&self, name: &str) -> Result<Option<ClusterView>>;
@@ -139,6 +151,8 @@ pub trait Store: Send + Sync + 'static {
     async fn list_clusters(&self, query: &ListQuery) -> Result<Page<ClusterView>>;
     /// Removes a cluster, its tokens, certificates and rows. Objects in it are left as they are.
     async fn delete_cluster(&self, name: &str) -> Result<bool>;
+    /// Removes a cluster once its objects are deleted: nothing is targeted at it any more, its targets leave, and the record goes with the last of them.
+    async fn remove_cluster(&self, name: &str, by: &str, now: Timestamp) -> Result<Vec<ClusterPosition>>;
     /// A cluster's resource list, once its agent has sent it.
     async fn discovery(&self, cluster: Uuid) -> Result<Option<Discovery>>;
 
@@ -146,6 +160,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds a join token; tokens of the same cluster that were not spent are void.
     async fn put_join_token(&self, token: &NewJoinToken) -> Result<()>;
+    /// Keeps what was chosen for an installation, to be fetched once with this join token.
+    async fn put_install(&self, token: Uuid, options: &str) -> Result<()>;
+    /// Gives it out: of any number of parallel calls one gets it. A wrong secret counts as a failure of the token.
+    async fn fetch_install(
+        &self,
+        token: Uuid,
+        secret_hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<std::result::Result<FetchedInstall, FetchRefusal>>;
+    /// Where a cluster's agent is to connect from now on; `None` for what the hub says to everybody.
+    async fn set_agents_address(&self, cluster: Uuid, address: Option<&str>) -> Result<()>;
+    /// Where a cluster's agent is to connect, when that is a word of its own.
+    async fn agents_address(&self, cluster: Uuid) -> Result<Option<String>>;
     /// Checks and, where allowed, spends a token for a public key: one conditional update, so that of any number of parallel calls one key wins. Each failure
     /// counts; five void the token.
     async fn spend_join_token(
@@ -155,8 +182,34 @@ pub trait Store: Send + Sync + 'static {
         key_digest: [u8; 32],
         now: Timestamp,
     ) -> Result<Spend>;
-    /// Records a certificate that was issued, before it is handed out.
-    async fn put_certificate(&self, certificate: &IssuedCertificate) -> Result<()>;
+    /// Records a certificate that was issued, before it is handed out: it is the cluster's next one. `joined` has the uid of `kube-system` where an agent
+    /// joined; then what stood against the cluster is over.
+    async fn put_certificate(&self, certificate: &IssuedCertificate, joined: Option<&str>) -> Result<()>;
+    /// Whether a certificate was ever issued for a key to another cluster than this one.
+    async fn key_is_anothers(&self, cluster: Uuid, key_digest: [u8; 32]) -> Result<bool>;
+    /// The cluster that a join token is for, whatever became of the token.
+    async fn cluster_of_token(&self, id: Uuid) -> Result<Option<Uuid>>;
+    /// A certificate with its cluster's identity; `None` for a serial number that was never issued, or whose cluster is gone.
+    async fn identity_of(&self, serial: &str) -> Result<Option<(IssuedCertificate, IdentityRecord)>>;
+    /// A cluster's identity.
+    async fn identity(&self, cluster: Uuid) -> Result<IdentityRecord>;
+    /// Has the domain decide what an event means for a cluster's identity, in one transaction. Nothing is written where nothing changes. A revocation also
+    /// marks the certificates, and voids tokens; an approval of a certificate that is not the cluster's, or not good, is refused as unknown.
+    async fn change_identity(&self, cluster: Uuid, change: &IdentityEvent, now: Timestamp) -> Result<Verdict>;
+    /// Clusters whose identity changed after a revision of the feed, and its newest one.
+    async fn identities_changed(&self, after: u64) -> Result<(u64, Vec<Uuid>)>;
+    /// Every revoked certificate, or those of a cluster: (cluster, serial).
+    async fn revoked_certificates(&self, cluster: Option<Uuid>) -> Result<Vec<(Uuid, String)>>;
+    /// Revokes the certificates that a list outside the database names; how many were not revoked before.
+    async fn revoke_listed(&self, serials: &[String]) -> Result<u64>;
+    /// The hub's certificate authorities, by number.
+    async fn authorities(&self) -> Result<Vec<AuthorityEntry>>;
+    /// Adds an authority, where there is none of its number.
+    async fn put_authority_once(&self, entry: &AuthorityEntry) -> Result<()>;
+    /// Ends authorities.
+    async fn retire_authorities(&self, numbers: &[u64], now: Timestamp) -> Result<()>;
+    /// Clusters that have a good certificate, by name, and who signed the one that they use.
+    async fn authority_holders(&self) -> Result<Vec<Holder>>;
     /// The certificate of a serial number.
     async fn certificate(&self, serial: &str) -> Result<Option<IssuedCertificate>>;
     /// The newest certificate issued to a cluster for a key: a retried join gets the same one.

@@ -10,6 +10,7 @@ use windlass_domain::desired_state::Position;
 use windlass_domain::digest::{Digest, DigestKey};
 use windlass_domain::health::HealthStatus;
 use windlass_domain::history::RevisionHold;
+use windlass_domain::identity::record::IdentityRecord;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::source::Reads;
@@ -45,6 +46,15 @@ pub struct Put<T> {
     pub value: T,
     /// What happened.
     pub outcome: PutOutcome,
+}
+
+/// Settings of the whole installation, as people gave them: keys of Argo CD's `argocd-cm`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SystemSettings {
+    /// By key.
+    pub data: BTreeMap<String, String>,
+    /// Revision of the last change; 0: there was none.
+    pub revision: u64,
 }
 
 /// What the writer of a record expects to be there.
@@ -219,8 +229,37 @@ pub struct ClusterView {
     pub certificate_not_after: Option<Timestamp>,
     /// Expiry of an unspent join token.
     pub join_token_expires_at: Option<Timestamp>,
+    /// Whether its agent has told what the cluster serves.
+    pub inventoried: bool,
+    /// When an install manifest was fetched last.
+    pub install_fetched_at: Option<Timestamp>,
+    /// Where its agent is told to connect, when that is a word of its own.
+    pub agents_address: Option<String>,
     /// What the agent said in its last session that the hub could not take: names the thing and the limit.
     pub problem: Option<String>,
+    /// Its identity.
+    pub identity: IdentityRecord,
+    /// Who wants it gone, once its objects are.
+    pub removal: Option<ClusterRemoval>,
+}
+
+/// A cluster goes when its objects have gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterRemoval {
+    /// Who wants it.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// Something that happens to an identity, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityEvent {
+    /// What.
+    pub event: windlass_domain::identity::record::Event,
+    /// The caller's address, without its port; empty for a person's word.
+    pub from: String,
 }
 
 /// A new cluster.
@@ -342,6 +381,32 @@ pub struct NewJoinToken {
     pub expires_at: Timestamp,
 }
 
+/// An installation's options, given out for the one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedInstall {
+    /// Of this cluster.
+    pub cluster: Uuid,
+    /// Its name.
+    pub name: String,
+    /// As they were put.
+    pub options: String,
+}
+
+/// Why an installation's options were not given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchRefusal {
+    /// No such token, or another secret.
+    Unknown,
+    /// Given out before.
+    Fetched(Timestamp),
+    /// Its time is over.
+    Expired,
+    /// An agent has joined with the token.
+    Joined,
+    /// A newer token took its place, or somebody guessed too often.
+    Void,
+}
+
 /// The answer to an attempt to spend a join token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spend {
@@ -384,6 +449,8 @@ pub struct IssuedCertificate {
     pub not_after: Timestamp,
     /// Whether it was revoked.
     pub revoked: bool,
+    /// Which of the hub's authorities signed it.
+    pub authority: u64,
 }
 
 /// An agent's session, by which its writes are fenced.

@@ -1,6 +1,7 @@
 //! Cluster records.
 
 mod delete;
+mod removal;
 mod view;
 
 use uuid::Uuid;
@@ -18,12 +19,14 @@ use crate::error::{Error, Result};
 use crate::model::{Labels, NewCluster};
 
 pub(super) use delete::{delete, settle};
+pub(super) use removal::{begin as begin_removal, finish as finish_removal};
 pub(super) use view::{get_view, list};
 
 pub(super) async fn create(store: &SqlStore, new: &NewCluster, now: Timestamp) -> Result<Cluster> {
     let mut write = store.write().await?;
     if by_name(&mut write, &new.name).await?.is_some() {
-        return Err(Error::conflict(format!("cluster {}", new.name), "a cluster of this name exists"));
+        let why = "a cluster of this name exists; to give it a new agent, windlass cluster rejoin; to forget it, windlass cluster remove";
+        return Err(Error::conflict(format!("cluster {}", new.name), why));
     }
     let revision = write.next_revision();
     let text = "INSERT INTO clusters (uid, name, labels, server_aliases, created_at, record_revision, revision, epoch, connected, generation, chain, acked)
@@ -55,9 +58,21 @@ pub(super) async fn update(
     Ok(Cluster { labels: labels.clone(), server_aliases: server_aliases.to_vec(), revision, ..stored })
 }
 
+pub(super) async fn set_agents_address(store: &SqlStore, cluster: Uuid, address: Option<&str>) -> Result<()> {
+    let mut write = store.write().await?;
+    let revision = write.next_revision();
+    let text = "UPDATE clusters SET agents_address = $2, revision = $3 WHERE uid = $1";
+    write.execute(text, args![cluster, address.map(str::to_owned), revision]).await?;
+    write.commit().await
+}
+
+pub(super) async fn agents_address(store: &SqlStore, cluster: Uuid) -> Result<Option<String>> {
+    let row = store.db.read().await?.optional("SELECT agents_address FROM clusters WHERE uid = $1", args![cluster]).await?;
+    row.map_or(Ok(None), |row| row.opt_text("agents_address"))
+}
+
 pub(super) async fn all(store: &SqlStore) -> Result<Vec<Cluster>> {
-    let text =
-        "SELECT uid, name, labels, server_aliases, facts, created_at, record_revision FROM clusters ORDER BY name";
+    let text = "SELECT uid, name, labels, server_aliases, facts, created_at, record_revision FROM clusters WHERE removal IS NULL ORDER BY name";
     store.db.read().await?.all(text, args![]).await?.iter().map(record).collect()
 }
 

@@ -40,8 +40,11 @@ pub(super) async fn record(
         return Ok(());
     };
     let (request, state) = (row.opt_json::<OperationRequest>("request")?, row.opt_json::<OperationState>("state")?);
-    let bundle = request.as_ref().map(|request| request.bundle).or(summary.synced_bundle);
-    let (Some(state), Some(bundle)) = (state, bundle) else { return Ok(()) };
+    let Some(state) = state else { return Ok(()) };
+    // A person's operation that found a newer commit when it began brought that.
+    let synced = summary.synced_bundle.filter(|_| summary.synced_revision.as_ref() == Some(&state.revision));
+    let asked = request.as_ref().map(|request| request.bundle);
+    let Some(bundle) = synced.or(asked).or(summary.synced_bundle) else { return Ok(()) };
     let record = applications::must_exist(write, application).await?;
     let keep = history::limit(record.spec.revision_history_limit);
     let last = last_of(write, application, cluster).await?;

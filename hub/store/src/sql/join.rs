@@ -2,11 +2,14 @@
 
 use uuid::Uuid;
 use windlass_domain::digest::{hex, unhex};
+use windlass_domain::identity::record::Event;
 use windlass_domain::time::Timestamp;
 
 use super::SqlStore;
 use super::arg::args;
+use super::identities;
 use super::row::{Row, unreadable};
+use super::tx::Tx;
 use super::write::Write;
 use crate::error::{Error, Result};
 use crate::model::{IssuedCertificate, NewJoinToken, Spend, SpendRefusal};
@@ -80,20 +83,50 @@ async fn touch_cluster(write: &mut Write, cluster: Uuid) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn put_certificate(store: &SqlStore, certificate: &IssuedCertificate) -> Result<()> {
+/// `joined` has the uid of the cluster that the agent joined from, where it joined and did not renew.
+pub(super) async fn put_certificate(
+    store: &SqlStore,
+    certificate: &IssuedCertificate,
+    joined: Option<&str>,
+) -> Result<()> {
     let mut write = store.write().await?;
-    let text = "INSERT INTO certificates (serial, cluster, key_digest, der, issued_at, not_after, revoked) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let text = "INSERT INTO certificates (serial, cluster, key_digest, der, issued_at, not_after, revoked, authority) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let c = certificate;
-    let args = args![&c.serial, c.cluster, hex(&c.key_digest), c.der.clone(), c.issued_at, c.not_after, c.revoked];
+    let args = args![
+        &c.serial,
+        c.cluster,
+        hex(&c.key_digest),
+        c.der.clone(),
+        c.issued_at,
+        c.not_after,
+        c.revoked,
+        c.authority
+    ];
+    // Read before the certificate is there: a cluster without a record is known by those it had.
+    let event = Event::Issued { serial: c.serial.clone(), joined: joined.map(str::to_owned) };
+    identities::issued(&mut write, c.cluster, &event, c.issued_at).await?;
     write.execute(text, args).await?;
-    touch_cluster(&mut write, certificate.cluster).await?;
     write.commit().await
 }
 
 pub(super) async fn certificate(store: &SqlStore, serial: &str) -> Result<Option<IssuedCertificate>> {
-    let text =
-        "SELECT serial, cluster, key_digest, der, issued_at, not_after, revoked FROM certificates WHERE serial = $1";
-    store.db.read().await?.optional(text, args![serial]).await?.as_ref().map(read).transpose()
+    certificate_in(&mut store.db.read().await?, serial).await
+}
+
+pub(super) async fn certificate_in(tx: &mut Tx, serial: &str) -> Result<Option<IssuedCertificate>> {
+    let text = "SELECT serial, cluster, key_digest, der, issued_at, not_after, revoked, authority FROM certificates WHERE serial = $1";
+    tx.optional(text, args![serial]).await?.as_ref().map(read).transpose()
+}
+
+pub(super) async fn key_is_anothers(store: &SqlStore, cluster: Uuid, key_digest: [u8; 32]) -> Result<bool> {
+    let text = "SELECT serial FROM certificates WHERE key_digest = $1 AND cluster <> $2 LIMIT 1";
+    Ok(store.db.read().await?.optional(text, args![hex(&key_digest), cluster]).await?.is_some())
+}
+
+/// The cluster that a join token is for.
+pub(super) async fn cluster_of_token(store: &SqlStore, id: Uuid) -> Result<Option<Uuid>> {
+    let row = store.db.read().await?.optional("SELECT cluster FROM join_tokens WHERE id = $1", args![id]).await?;
+    row.map(|row| row.uuid("cluster")).transpose()
 }
 
 pub(super) async fn certificate_for_key(
@@ -101,13 +134,13 @@ pub(super) async fn certificate_for_key(
     cluster: Uuid,
     key_digest: [u8; 32],
 ) -> Result<Option<IssuedCertificate>> {
-    let text = "SELECT serial, cluster, key_digest, der, issued_at, not_after, revoked FROM certificates
+    let text = "SELECT serial, cluster, key_digest, der, issued_at, not_after, revoked, authority FROM certificates
         WHERE cluster = $1 AND key_digest = $2 ORDER BY issued_at DESC, serial LIMIT 1";
     store.db.read().await?.optional(text, args![cluster, hex(&key_digest)]).await?.as_ref().map(read).transpose()
 }
 
 pub(super) async fn newest_certificate(store: &SqlStore, cluster: Uuid) -> Result<Option<IssuedCertificate>> {
-    let text = "SELECT serial, cluster, key_digest, der, issued_at, not_after, revoked FROM certificates
+    let text = "SELECT serial, cluster, key_digest, der, issued_at, not_after, revoked, authority FROM certificates
         WHERE cluster = $1 ORDER BY issued_at DESC, serial LIMIT 1";
     store.db.read().await?.optional(text, args![cluster]).await?.as_ref().map(read).transpose()
 }
@@ -122,5 +155,6 @@ fn read(row: &Row) -> Result<IssuedCertificate> {
         issued_at: row.time("issued_at")?,
         not_after: row.time("not_after")?,
         revoked: row.flag("revoked")?,
+        authority: row.number("authority")?,
     })
 }

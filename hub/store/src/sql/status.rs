@@ -30,6 +30,7 @@ pub(super) async fn apply(
     }
     let positions = generations.finish(&mut write).await?;
     if write.revision() > before {
+        clusters::finish_removal(&mut write, session.cluster).await?;
         store.commit(write).await?;
     }
     Ok(positions)

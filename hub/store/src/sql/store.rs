@@ -1,5 +1,7 @@
 //! [`Store`] by the aggregates' modules. A call that another writer was in the way of did nothing, and is made again.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 use windlass_domain::access::Principal;
@@ -10,6 +12,9 @@ use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
 use windlass_domain::exchange::Hello;
+use windlass_domain::identity::record::IdentityRecord;
+use windlass_domain::identity::trust::{AuthorityEntry, Holder};
+use windlass_domain::identity::verdict::Verdict;
 use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::name::ApplicationName;
 use windlass_domain::project::{AppProject, ProjectManifest};
@@ -18,8 +23,8 @@ use windlass_domain::target::{OperationRequest, Paused};
 use windlass_domain::time::Timestamp;
 
 use super::{
-    SqlStore, amend, applications, clusters, contents, delta, desired, events, feed, freeze, history, hold,
-    installation, join, operations, presence, principals, projects, repositories, resources, sessions, status,
+    SqlStore, amend, applications, authorities, clusters, contents, delta, desired, events, feed, freeze, history, hold, identities,
+    installation, installs, join, operations, presence, principals, projects, repositories, resources, sessions, settings, status,
     target_views,
 };
 use crate::Store;
@@ -156,6 +161,18 @@ impl Store for SqlStore {
         again!(projects::delete(self, name))
     }
 
+    async fn settings(&self) -> Result<SystemSettings> {
+        again!(settings::get(self))
+    }
+
+    async fn put_settings(
+        &self,
+        data: &BTreeMap<String, String>,
+        expected: Expected,
+    ) -> Result<Put<SystemSettings>> {
+        again!(settings::put(self, data, expected))
+    }
+
     async fn create_cluster(&self, cluster: NewCluster, now: Timestamp) -> Result<Cluster> {
         again!(clusters::create(self, &cluster, now))
     }
@@ -186,12 +203,37 @@ impl Store for SqlStore {
         again!(clusters::delete(self, name))
     }
 
+    async fn remove_cluster(&self, name: &str, by: &str, now: Timestamp) -> Result<Vec<ClusterPosition>> {
+        again!(clusters::begin_removal(self, name, by, now))
+    }
+
     async fn discovery(&self, cluster: Uuid) -> Result<Option<Discovery>> {
         again!(clusters::discovery(self, cluster))
     }
 
     async fn put_join_token(&self, token: &NewJoinToken) -> Result<()> {
         again!(join::put_token(self, token))
+    }
+
+    async fn put_install(&self, token: Uuid, options: &str) -> Result<()> {
+        again!(installs::put(self, token, options))
+    }
+
+    async fn fetch_install(
+        &self,
+        token: Uuid,
+        secret_hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<std::result::Result<FetchedInstall, FetchRefusal>> {
+        again!(installs::fetch(self, token, secret_hash, now))
+    }
+
+    async fn set_agents_address(&self, cluster: Uuid, address: Option<&str>) -> Result<()> {
+        again!(clusters::set_agents_address(self, cluster, address))
+    }
+
+    async fn agents_address(&self, cluster: Uuid) -> Result<Option<String>> {
+        again!(clusters::agents_address(self, cluster))
     }
 
     async fn spend_join_token(
@@ -204,8 +246,56 @@ impl Store for SqlStore {
         again!(join::spend(self, id, secret_hash, key_digest, now))
     }
 
-    async fn put_certificate(&self, certificate: &IssuedCertificate) -> Result<()> {
-        again!(join::put_certificate(self, certificate))
+    async fn put_certificate(&self, certificate: &IssuedCertificate, joined: Option<&str>) -> Result<()> {
+        again!(join::put_certificate(self, certificate, joined))
+    }
+
+    async fn key_is_anothers(&self, cluster: Uuid, key_digest: [u8; 32]) -> Result<bool> {
+        again!(join::key_is_anothers(self, cluster, key_digest))
+    }
+
+    async fn cluster_of_token(&self, id: Uuid) -> Result<Option<Uuid>> {
+        again!(join::cluster_of_token(self, id))
+    }
+
+    async fn identity_of(&self, serial: &str) -> Result<Option<(IssuedCertificate, IdentityRecord)>> {
+        again!(identities::of_serial(self, serial))
+    }
+
+    async fn identity(&self, cluster: Uuid) -> Result<IdentityRecord> {
+        again!(identities::of_cluster(self, cluster))
+    }
+
+    async fn change_identity(&self, cluster: Uuid, change: &IdentityEvent, now: Timestamp) -> Result<Verdict> {
+        again!(identities::change(self, cluster, change, now))
+    }
+
+    async fn identities_changed(&self, after: u64) -> Result<(u64, Vec<Uuid>)> {
+        again!(identities::changed(self, after))
+    }
+
+    async fn revoked_certificates(&self, cluster: Option<Uuid>) -> Result<Vec<(Uuid, String)>> {
+        again!(identities::revoked(self, cluster))
+    }
+
+    async fn revoke_listed(&self, serials: &[String]) -> Result<u64> {
+        again!(identities::revoke_listed(self, serials))
+    }
+
+    async fn authorities(&self) -> Result<Vec<AuthorityEntry>> {
+        again!(authorities::all(self))
+    }
+
+    async fn put_authority_once(&self, entry: &AuthorityEntry) -> Result<()> {
+        again!(authorities::put_once(self, entry))
+    }
+
+    async fn retire_authorities(&self, numbers: &[u64], now: Timestamp) -> Result<()> {
+        again!(authorities::retire(self, numbers, now))
+    }
+
+    async fn authority_holders(&self) -> Result<Vec<Holder>> {
+        again!(authorities::holders(self))
     }
 
     async fn certificate(&self, serial: &str) -> Result<Option<IssuedCertificate>> {

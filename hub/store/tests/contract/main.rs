@@ -22,6 +22,7 @@ mod pages;
 mod postgres;
 mod projects;
 mod sessions;
+mod settings;
 mod status;
 mod versions;
 

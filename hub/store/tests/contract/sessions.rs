@@ -72,7 +72,7 @@ contract! {
             generation: delta.to.generation,
             rows: delta.digest,
             reported: reported_digest([(&web.uid, &report.digest())]),
-            watches_live: true,
+            watches_live: true, frozen: vec![],
         };
         let generation = delta.to.generation;
         let found = |reports_differ, rows_differ| Comparison { generation, reports_differ, rows_differ };

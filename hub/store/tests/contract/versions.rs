@@ -33,7 +33,7 @@ async fn uid(store: &SqlStore, cluster: &str) -> Uuid {
 contract! {
     async fn the_first_versions_rows_are_all_readable(bed: Bed) {
         let store = from_first(&bed).await;
-        assert_eq!(SqlStore::schema_version(), 2, "a newer schema needs rows of the second version here");
+        assert_eq!(SqlStore::schema_version(), 3, "a newer schema needs rows of the third version here");
         assert_eq!(store.secret("ca-key").await.expect("read").expect("there").expose(), b"key");
         assert!(store.principal_by_token(Uuid::from_u128(11), [5; 32], at(1)).await.expect("read").is_some());
         let repository = store.repository("https://git.example/shop/web").await.expect("read").expect("there");

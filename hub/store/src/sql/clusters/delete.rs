@@ -15,10 +15,15 @@ pub(in crate::sql) async fn delete(store: &SqlStore, name: &str) -> Result<bool>
     for row in rows {
         settle(&mut write, row.uuid("application")?).await?;
     }
-    write.execute("DELETE FROM clusters WHERE uid = $1", args![cluster.uid]).await?;
-    write.bury(ChangeKind::Cluster, &cluster.uid.to_string(), &cluster.name).await?;
+    remove(&mut write, cluster.uid, &cluster.name).await?;
     store.commit(write).await?;
     Ok(true)
+}
+
+/// Drops a record without targets.
+pub(super) async fn remove(write: &mut Write, cluster: uuid::Uuid, name: &str) -> Result<()> {
+    write.execute("DELETE FROM clusters WHERE uid = $1", args![cluster]).await?;
+    write.bury(ChangeKind::Cluster, &cluster.to_string(), name).await
 }
 
 /// An application that lost a target: gone, when it waited for that; rolled up again, when not.

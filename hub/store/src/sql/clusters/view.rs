@@ -13,6 +13,7 @@ use crate::sql::SqlStore;
 use crate::sql::arg::{Arg, args, placeholders};
 use crate::sql::feed::revision;
 use crate::sql::generation::read_position;
+use crate::sql::identities;
 use crate::sql::page::{containing, limit, page, place};
 use crate::sql::rank;
 use crate::sql::row::Row;
@@ -23,10 +24,14 @@ const LIST: &str = "clusters";
 /// The columns of a view. A token that can still be spent is one that nobody has, that is not void, and that has failures left.
 macro_rules! columns {
     () => {
-        "c.uid, c.name, c.labels, c.server_aliases, c.facts, c.created_at, c.record_revision, c.connected, c.connection_changed_at, c.verified_at, c.problem,
+        "c.uid, c.name, c.labels, c.server_aliases, c.facts, c.created_at, c.record_revision, c.connected, c.connection_changed_at, c.verified_at, c.problem, c.removal, c.agents_address,
         i.incarnation, c.generation, c.chain, c.acked,
         (SELECT MAX(x.not_after) FROM certificates x WHERE x.cluster = c.uid AND x.revoked = 0) AS certificate_not_after,
-        (SELECT MAX(j.expires_at) FROM join_tokens j WHERE j.cluster = c.uid AND j.key_digest IS NULL AND j.void = 0 AND j.failures < 5) AS token_expires_at"
+        (SELECT y.record FROM cluster_identities y WHERE y.cluster = c.uid) AS identity,
+        (SELECT z.serial FROM certificates z WHERE z.cluster = c.uid ORDER BY z.issued_at DESC, z.serial LIMIT 1) AS newest_serial,
+        (SELECT MAX(j.expires_at) FROM join_tokens j WHERE j.cluster = c.uid AND j.key_digest IS NULL AND j.void = 0 AND j.failures < 5) AS token_expires_at,
+        (SELECT MAX(n.fetched_at) FROM installs n, join_tokens k WHERE k.id = n.token AND k.cluster = c.uid) AS install_fetched_at,
+        (SELECT d.digest FROM cluster_discovery d WHERE d.cluster = c.uid) AS discovery_digest"
     };
 }
 
@@ -96,6 +101,11 @@ fn view(row: &Row) -> Result<ClusterView> {
         targets: Vec::new(),
         certificate_not_after: row.opt_time("certificate_not_after")?,
         join_token_expires_at: row.opt_time("token_expires_at")?,
+        inventoried: row.opt_text("discovery_digest")?.is_some(),
+        install_fetched_at: row.opt_time("install_fetched_at")?,
+        agents_address: row.opt_text("agents_address")?,
         problem: row.opt_text("problem")?,
+        identity: identities::shown(row)?,
+        removal: row.opt_json("removal")?,
     })
 }
