@@ -51,6 +51,16 @@ impl Proxy {
         })
     }
 
+    /// The proxy that the process's environment names for this host: `HTTPS_PROXY` or `ALL_PROXY`, and `NO_PROXY`, in capitals or not.
+    pub(crate) fn of_environment(url: &Url) -> Option<Self> {
+        let read = |name: &str| {
+            let found = std::env::var(name).or_else(|_| std::env::var(name.to_ascii_lowercase())).ok();
+            found.filter(|value| !value.is_empty())
+        };
+        let address = read("HTTPS_PROXY").or_else(|| read("ALL_PROXY"))?;
+        Self::parse(&address, &read("NO_PROXY").unwrap_or_default()).ok().filter(|proxy| proxy.is_for(url))
+    }
+
     /// With the user and password that the proxy asks for.
     pub fn with_user(mut self, name: String, password: SecretString) -> Self {
         self.secret = SecretString::from(format!("{name}:{}", password.expose_secret()));

@@ -12,6 +12,7 @@ use crate::protocol::advertisement::{Advertisement, Capabilities, Dialect};
 use crate::protocol::fetch::{Demultiplexer, Request};
 use crate::protocol::pkt_line::Decoder;
 use crate::protocol::{Ask, Fault, RemoteRef, ls_refs};
+use crate::proxy::Proxy;
 use crate::repository::Repository;
 use crate::spool::Spool;
 
@@ -54,7 +55,9 @@ impl Session {
     /// `url` holds no user information and no query.
     pub(crate) fn new(client: reqwest::Client, url: Url, repository: &Repository, options: Options) -> Self {
         let (shown, credentials) = (url.to_string(), repository.credentials.clone());
-        let proxy = repository.proxy().map(|proxy| proxy.address().to_owned());
+        let of_environment = || (options.environment_proxy && repository.proxy.is_none()).then(|| Proxy::of_environment(&url));
+        let proxy = repository.proxy().cloned().or_else(|| of_environment().flatten());
+        let proxy = proxy.map(|proxy| proxy.address().to_owned());
         Self { client, url, shown, credentials, proxy, options, server: Mutex::default() }
     }
 
