@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `route` | the table of every route with the permission it needs |
 //! | `guard` | the one door: id, authentication, authorisation by the table, time limit, request log |
-//! | `applications`, `clusters`, `repositories`, `projects`, `operations`, `watch`, `health` | one handler an action |
+//! | `actions`, `applications`, `clusters`, `repositories`, `projects`, `operations`, `watch`, `health` | one handler an action |
 //! | `view` | what is answered: types apart from the domain's and the store's |
 //! | `error` | what callers are told when it does not work |
 //!
 //! Handlers decide nothing about desired state: they check, write through the store, and wake who must know.
 
+mod actions;
 mod applications;
 mod caller;
 mod clusters;
@@ -20,15 +21,18 @@ mod guard;
 mod health;
 mod input;
 mod listing;
+mod live;
 mod openapi;
 mod operations;
 mod projects;
 mod repositories;
 mod request_log;
 mod route;
+mod settings;
 pub mod token;
 mod view;
 mod watch;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +46,7 @@ use windlass_runtime::clock::Clock;
 use windlass_store::Store;
 
 use crate::{agents, args, desired, pki};
+pub use clusters::install::install_routes;
 use request_log::RequestLog;
 
 /// What the API works with. Cheap to clone.
@@ -53,12 +58,16 @@ pub struct State {
     pub desired: desired::Handle,
     /// Wakes sessions.
     pub registry: agents::Registry,
+    /// Asks live clusters.
+    pub calls: Arc<dyn agents::AgentCalls>,
     /// For the pins in join files.
     pub authority: Arc<pki::Authority>,
     /// Tells the time.
     pub clock: Clock,
     /// Addresses in join files.
     pub advertised: args::Advertised,
+    /// What is revoked whatever the store says.
+    pub revocations: pki::Revocations,
 }
 
 /// What every handler gets.

@@ -41,6 +41,7 @@ struct Base {
     authority: Arc<pki::Authority>,
     clock: Clock,
     advertised: Advertised,
+    revocations: pki::Revocations,
 }
 
 /// The parts without which a hub is no hub, running.
@@ -64,7 +65,8 @@ pub async fn run(config: Config) -> Result<()> {
     let store = open_store(&config).await?;
     let authority = pki::Authority::load(store.as_ref(), clock.clone()).await?;
     let advertised = config.advertised(listeners.api.local_addr()?, listeners.agents.local_addr()?);
-    let base = Base { store, authority, clock, advertised };
+    let revocations = revocations(&config, store.as_ref(), &clock).await?;
+    let base = Base { store, authority, clock, advertised, revocations };
     let admin_token = first_start::admin(base.store.as_ref(), &config.data_dir, base.clock.now()).await?;
     let parts = start(&config, &base, listeners.api, listeners.agents, &admin, &shutdown).await?;
     announce::started(&base.advertised, &base.authority, &config.data_dir, admin_token)?;
@@ -90,7 +92,8 @@ async fn start(
         (base.authority.server_config_api(&names)?, base.authority.server_config_agents(&names)?);
     let routes = routes(base, desired, registry.clone());
     let (store, authority) = (Arc::clone(&base.store), Arc::clone(&base.authority));
-    let sessions = agents::Agents::new(store, authority, registry.clone(), base.clock.clone(), stop.clone());
+    let sessions = agents::Agents::new(store, authority, registry.clone(), base.clock.clone(), stop.clone())
+        .trusting(base.revocations.clone(), config.report_only_after);
 
     let limits = Limits { per_address: config.handshakes_per_address, ..Limits::default() };
     let parts = Parts {
@@ -101,7 +104,12 @@ async fn start(
     admin.readiness.set("listeners", true);
     // A hub alone tells its sessions itself; an answer of its store that was lost is found at the next comparison.
     if base.store.is_shared() {
-        shutdown.spawn(agents::follow(Arc::clone(&base.store), registry.clone(), base.clock.clone(), stop.clone()));
+        let (store, authority) = (Arc::clone(&base.store), Arc::clone(&base.authority));
+        shutdown.spawn(agents::follow(store, authority, registry.clone(), base.clock.clone(), stop.clone()));
+    }
+    if base.revocations.is_kept() {
+        let (store, list) = (Arc::clone(&base.store), base.revocations.clone());
+        shutdown.spawn(agents::outside::keep(store, list, registry.clone(), base.clock.clone(), stop.clone()));
     }
     shutdown.spawn(housekeeping::beat(Arc::clone(&base.store), base.clock.clone(), stop.clone()));
     shutdown.spawn(housekeeping::run(Arc::clone(&base.store), base.clock.clone(), stop.clone()));
@@ -117,12 +125,27 @@ async fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(store))
 }
 
+/// The list outside the store, before anybody is let in: what a store that was restored from an older copy has forgotten is revoked again.
+async fn revocations(config: &Config, store: &dyn Store, clock: &Clock) -> Result<pki::Revocations> {
+    let Some(path) = config.revocations.clone() else { return Ok(pki::Revocations::default()) };
+    let list = pki::Revocations::open(path)?;
+    let count = agents::outside::reconcile(store, &list, clock).await?;
+    if count > 0 {
+        tracing::warn!(count, "certificates were revoked by the list outside the store: the store is older than the list");
+    }
+    Ok(list)
+}
+
 async fn desired_service(
     config: &Config,
     base: &Base,
     registry: &agents::Registry,
 ) -> Result<(desired::Service, desired::Handle)> {
-    let options = windlass_git::Options { allow_local: config.allow_local_repositories, ..Default::default() };
+    let options = windlass_git::Options {
+        allow_local: config.allow_local_repositories,
+        environment_proxy: true,
+        ..Default::default()
+    };
     let git = GitCache::open(config.data_dir.join("git"), options).context("the git cache cannot be opened")?;
     let settings = desired::Settings { poll_interval: config.poll_interval, ..Default::default() };
     let service = desired::Service::new(Arc::clone(&base.store), git, registry.clone(), base.clock.clone(), settings);
@@ -133,10 +156,12 @@ fn routes(base: &Base, desired: desired::Handle, registry: agents::Registry) -> 
     let state = api::State {
         store: Arc::clone(&base.store),
         desired,
+        calls: Arc::new(agents::Calls::new(registry.clone(), base.clock.clone())),
         registry,
         authority: Arc::clone(&base.authority),
         clock: base.clock.clone(),
         advertised: base.advertised.clone(),
+        revocations: base.revocations.clone(),
     };
     let join = agents::join_routes(
         Arc::clone(&base.store),
@@ -144,7 +169,13 @@ fn routes(base: &Base, desired: desired::Handle, registry: agents::Registry) -> 
         base.clock.clone(),
         base.advertised.clone(),
     );
-    api::router(state).merge(join)
+    let install = api::install_routes(
+        Arc::clone(&base.store),
+        Arc::clone(&base.authority),
+        base.clock.clone(),
+        base.advertised.clone(),
+    );
+    api::router(state).merge(join).merge(install)
 }
 
 async fn bind(config: &Config) -> Result<Listeners> {

@@ -39,6 +39,9 @@ pub struct Args {
     /// How agents reach this hub: host:port.
     #[arg(long, value_name = "HOST:PORT")]
     pub advertise_agents: Option<String>,
+    /// The image of agents, as install manifests name it.
+    #[arg(long, env = "WINDLASS_AGENT_IMAGE", default_value = windlass_domain::install::IMAGE, value_name = "IMAGE")]
+    pub agent_image: String,
     /// A further DNS name or IP address for the server certificates; may be repeated.
     #[arg(long = "name", value_name = "NAME")]
     pub names: Vec<String>,
@@ -51,6 +54,13 @@ pub struct Args {
     /// Accept repositories on the hub's own disk: whoever may create applications can then read what the hub can.
     #[arg(long)]
     pub allow_local_repositories: bool,
+    /// A file to which every revocation of an agent's certificate is appended, and which is heeded whatever the store says: keep it apart from the store, so
+    /// that a store restored from a backup still refuses what was revoked since.
+    #[arg(long, value_name = "FILE")]
+    pub revocations: Option<PathBuf>,
+    /// A cluster whose certificate ended longer ago than this may only report when it comes back, until `windlass cluster approve`; at most 90d.
+    #[arg(long, default_value = "14d", value_parser = duration, value_name = "TIME")]
+    pub report_only_after: Duration,
 }
 
 /// How others reach this hub, as written into join files.
@@ -60,6 +70,8 @@ pub struct Advertised {
     pub api_url: String,
     /// `host:port` of the agents listener.
     pub agents_address: String,
+    /// The image of agents that install manifests name.
+    pub agent_image: String,
 }
 
 /// Checked arguments. It holds no file's content but the store's address.
@@ -81,6 +93,8 @@ pub struct Config {
     pub advertise_api: Option<String>,
     /// The agents listener's.
     pub advertise_agents: Option<String>,
+    /// The image of agents.
+    pub agent_image: String,
     /// Further names for the server certificates.
     pub names: Vec<String>,
     /// Time between two looks at a repository.
@@ -89,6 +103,10 @@ pub struct Config {
     pub handshakes_per_address: usize,
     /// Whether repositories on the hub's own disk are accepted.
     pub allow_local_repositories: bool,
+    /// The list of revocations outside the store.
+    pub revocations: Option<PathBuf>,
+    /// After so long beyond its certificate's end a cluster may only report.
+    pub report_only_after: Duration,
 }
 
 /// Everything that is wrong with the arguments.
@@ -138,10 +156,13 @@ impl TryFrom<Args> for Config {
             admin_listen: args.admin_listen,
             advertise_api: args.advertise_api,
             advertise_agents: args.advertise_agents,
+            agent_image: args.agent_image,
             names: args.names,
             poll_interval: args.poll_interval,
             handshakes_per_address: args.handshakes_per_address,
             allow_local_repositories: args.allow_local_repositories,
+            revocations: args.revocations,
+            report_only_after: args.report_only_after,
         })
     }
 }
@@ -177,6 +198,7 @@ impl Config {
         Advertised {
             api_url: api_url.unwrap_or_else(|| format!("https://{}", place(api))),
             agents_address: self.advertise_agents.clone().unwrap_or_else(|| place(agents)),
+            agent_image: self.agent_image.clone(),
         }
     }
 
@@ -237,7 +259,8 @@ fn duration(text: &str) -> Result<Duration, String> {
         "s" => Ok(Duration::from_secs(number)),
         "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
         "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
-        _ => Err("the unit must be ms, s, m or h".to_owned()),
+        "d" => Ok(Duration::from_secs(number.saturating_mul(86_400))),
+        _ => Err("the unit must be ms, s, m, h or d".to_owned()),
     }
 }
 
@@ -275,7 +298,7 @@ mod tests {
         let advertised = config.advertised(([0, 0, 0, 0], 1).into(), ([0, 0, 0, 0], 2).into());
         assert_eq!(
             advertised,
-            Advertised { api_url: "https://hub.example:443".into(), agents_address: "localhost:2".into() }
+            Advertised { api_url: "https://hub.example:443".into(), agents_address: "localhost:2".into(), agent_image: windlass_domain::install::IMAGE.into() }
         );
         let names = config.certificate_names(&advertised);
         for name in ["hub.example", "localhost", "127.0.0.1", "::1", "10.0.0.1"] {

@@ -11,12 +11,15 @@ mod compile;
 mod conditions;
 mod follow;
 mod gate;
+mod gather;
 mod inbox;
 pub(crate) mod pause;
+mod renderers;
 mod schedule;
 pub mod service;
 mod source;
 mod targets;
+mod turns;
 mod waits;
 
 use std::sync::Arc;

@@ -5,12 +5,15 @@
 
 mod authority;
 mod csr;
+mod revocations;
+mod ring;
 mod server;
 mod verifier;
 
 pub use authority::Authority;
 pub use csr::{CertificateRequest, InvalidRequest};
-pub use verifier::{GRACE, InvalidPeer, PeerCertificate};
+pub use revocations::{ListError, Revocations};
+pub use verifier::{InvalidPeer, PeerCertificate};
 
 /// Why the authority cannot do its work.
 #[derive(Debug, thiserror::Error)]

@@ -255,6 +255,31 @@ async fn the_poll_finds_a_commit_that_nobody_told_of() {
 
 /// Another hub's write and one whose answer was lost look the same: it is in the store, and nobody told the service.
 #[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_moves_many_applications_is_a_few_transactions() {
+    const MANY: usize = 300;
+    let bed = Bed::new().await;
+    let cluster = bed.cluster("eu-1", "prod").await;
+    bed.commit("app/a.yaml", &config_map("a", "1"));
+    for number in 0..MANY {
+        bed.application(&format!("web-{number}"), json!({"name": "eu-1", "namespace": format!("n{number}")})).await;
+    }
+    bed.settles(|| async { bed.rows(cluster).await == MANY }).await;
+    let before = bed.store.position(cluster).await.expect("a position").generation;
+    let commit = bed.commit("app/a.yaml", &config_map("a", "2"));
+    let moved = || async {
+        let rows = bed.store.delta(cluster, None).await.expect("a delta").rows;
+        rows.iter().all(|row| match row {
+            windlass_domain::target::TargetRow::Present(row) => row.revision == commit,
+            windlass_domain::target::TargetRow::Removing(_) => false,
+        })
+    };
+    bed.settles(moved).await;
+    // One for each 250; without waiting for each other it would be one for each few.
+    let transactions = bed.store.position(cluster).await.expect("a position").generation - before;
+    assert!((1..=4).contains(&transactions), "{transactions} transactions for {MANY} applications");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_another_hub_wrote_is_compiled_without_being_told() {
     let bed = Bed::new().await;
     let cluster = bed.cluster("a", "prod").await;

@@ -15,7 +15,7 @@ const REMEMBERED: usize = 10_000;
 
 /// Failures by address.
 #[derive(Default)]
-pub(super) struct Failures {
+pub(crate) struct Failures {
     of: Mutex<HashMap<IpAddr, Counted>>,
 }
 
@@ -28,14 +28,14 @@ struct Counted {
 
 impl Failures {
     /// Whether the address may try; without one (nobody told the peer) it may.
-    pub(super) fn may_try(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
+    pub(crate) fn may_try(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
         let of = self.of.lock();
         let counted = address.and_then(|address| of.get(&address));
         counted.is_none_or(|counted| counted.failures < MOST || is_over(counted, now))
     }
 
     /// Counts a failure.
-    pub(super) fn count(&self, address: Option<IpAddr>, now: Timestamp) {
+    pub(crate) fn count(&self, address: Option<IpAddr>, now: Timestamp) {
         let Some(address) = address else { return };
         let mut of = self.of.lock();
         if of.len() >= REMEMBERED && !of.contains_key(&address) {

@@ -4,14 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
+use windlass_domain::exchange::FrozenTarget;
 use windlass_store::ClusterPosition;
+
+use super::calls::Pending;
+
+/// Questions on their way to one agent: they are two numbers each.
+const QUESTIONS: usize = 16;
 
 /// The live sessions of this hub. Cheap to clone; clones share everything.
 #[derive(Clone, Default)]
 pub struct Registry {
     sessions: Arc<Mutex<Sessions>>,
+    /// Questions that wait for their agent to open a stream.
+    pub(super) pending: Pending,
 }
 
 #[derive(Default)]
@@ -29,6 +38,23 @@ struct Live {
     desired: watch::Sender<u64>,
     /// Why the session must end, once it must.
     end: watch::Sender<Option<String>>,
+    /// Questions for its agent.
+    questions: mpsc::Sender<Announced>,
+    /// Cancelled when the session is over, or has given its place to a newer one.
+    over: CancellationToken,
+    /// Woken when the session should look again at whether its certificate counts.
+    recheck: Arc<Notify>,
+    /// What its agent keeps although the hub's list lacks it.
+    frozen: Vec<FrozenTarget>,
+}
+
+/// A question that the agent is told of: its name, and how many milliseconds it has.
+pub(super) type Announced = (Uuid, u64);
+
+/// The way to an agent.
+pub(super) struct Way {
+    pub(super) questions: mpsc::Sender<Announced>,
+    pub(super) over: CancellationToken,
 }
 
 /// A session's place in the registry; it is given up on drop.
@@ -38,6 +64,11 @@ pub(super) struct Place {
     number: u64,
     /// Changes when the cluster's desired state moves.
     pub(super) desired: watch::Receiver<u64>,
+    /// Questions for the agent.
+    pub(super) questions: mpsc::Receiver<Announced>,
+    /// Woken when the certificate should be looked at.
+    pub(super) recheck: Arc<Notify>,
+    _over: DropGuard,
 }
 
 /// Tells a session from outside that it must end, and why.
@@ -72,6 +103,32 @@ impl Registry {
         }
     }
 
+    /// Has a cluster's session look at once whether its certificate still counts. Does not wait.
+    pub fn recheck(&self, cluster: Uuid) {
+        if let Some(live) = self.sessions.lock().live.get(&cluster) {
+            live.recheck.notify_one();
+        }
+    }
+
+    /// The same for every session.
+    pub fn recheck_all(&self) {
+        for live in self.sessions.lock().live.values() {
+            live.recheck.notify_one();
+        }
+    }
+
+    /// What a cluster's agent keeps although the hub's list lacks it, as it said with its last comparison; nothing while it has no session here.
+    pub fn frozen_on(&self, cluster: Uuid) -> Vec<FrozenTarget> {
+        self.sessions.lock().live.get(&cluster).map(|live| live.frozen.clone()).unwrap_or_default()
+    }
+
+    /// The clusters whose agents say so of an application.
+    pub fn keepers_of(&self, application: Uuid) -> Vec<Uuid> {
+        let sessions = self.sessions.lock();
+        let keeps = |live: &Live| live.frozen.iter().any(|frozen| frozen.application == application);
+        sessions.live.iter().filter(|(_, live)| keeps(live)).map(|(cluster, _)| *cluster).collect()
+    }
+
     /// How many sessions are up.
     pub fn connected(&self) -> usize {
         self.sessions.lock().live.len()
@@ -80,17 +137,37 @@ impl Registry {
     /// Takes the cluster's place; the session that had it ends. From here on no change of the cluster's desired state is missed.
     pub(super) fn enter(&self, cluster: Uuid, end: End) -> Place {
         let (sender, desired) = watch::channel(0);
+        let (ask, questions) = mpsc::channel(QUESTIONS);
+        let over = CancellationToken::new();
         let mut sessions = self.sessions.lock();
         sessions.count += 1;
         let number = sessions.count;
-        if let Some(older) = sessions.live.insert(cluster, Live { number, desired: sender, end }) {
+        let recheck = Arc::new(Notify::new());
+        let live =
+            Live { number, desired: sender, end, questions: ask, over: over.clone(), recheck: Arc::clone(&recheck), frozen: vec![] };
+        if let Some(older) = sessions.live.insert(cluster, live) {
             older.end.send_replace(Some("a newer session of this cluster took over".to_owned()));
         }
-        Place { registry: self.clone(), cluster, number, desired }
+        Place { registry: self.clone(), cluster, number, desired, questions, recheck, _over: over.drop_guard() }
+    }
+
+    /// The way to a cluster's agent, while it has a session here.
+    pub(super) fn way_to(&self, cluster: Uuid) -> Option<Way> {
+        let sessions = self.sessions.lock();
+        sessions.live.get(&cluster).map(|live| Way { questions: live.questions.clone(), over: live.over.clone() })
     }
 }
 
 impl Place {
+    /// The agent says what it keeps although the hub's list lacks it; whether that is news.
+    pub(super) fn keeps(&self, frozen: &[FrozenTarget]) -> bool {
+        let mut sessions = self.registry.sessions.lock();
+        let live = sessions.live.get_mut(&self.cluster).filter(|live| live.number == self.number);
+        let Some(live) = live.filter(|live| live.frozen != frozen) else { return false };
+        live.frozen = frozen.to_vec();
+        true
+    }
+
     /// Whether a newer session of the cluster took it.
     pub(super) fn is_taken(&self) -> bool {
         self.registry.sessions.lock().live.get(&self.cluster).is_some_and(|live| live.number != self.number)

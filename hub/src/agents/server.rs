@@ -24,8 +24,8 @@ use crate::pki::PeerCertificate;
 const STREAM_WINDOW: u32 = 256 << 10;
 /// What one connection may have on its way to us.
 const CONNECTION_WINDOW: u32 = 1 << 20;
-/// One session, a few fetches and a renewal.
-const MAX_STREAMS: u32 = 16;
+/// One session, a few fetches, a renewal and as many answers as one cluster may be asked for at once.
+const MAX_STREAMS: u32 = 32;
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 

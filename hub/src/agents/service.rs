@@ -1,12 +1,14 @@
 //! What may be called on the agents listener. Every call checks the caller's serial in the store: the handshake was long ago, or another replica revoked it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status, Streaming};
+use windlass_domain::identity::verdict::Mode;
 use windlass_proto::v1::{self, agent_server};
 use windlass_runtime::clock::Clock;
 use windlass_store::Store;
@@ -14,13 +16,17 @@ use windlass_store::Store;
 use super::registry::Registry;
 use super::server::Peer;
 use super::session::{self, Session};
-use super::{certificates, fetch};
-use crate::pki::Authority;
+use super::door::{Admission, Door, REPORT_ONLY_AFTER};
+use super::{certificates, fetch, serve};
+use crate::pki::{Authority, Revocations};
 
 /// How many fetches are served at once, over all agents: each holds some megabytes.
 const FETCHES: usize = 32;
 /// Frames on their way to one agent; they are at most 16 KiB.
 const OUTBOUND: usize = 32;
+
+/// What a cluster hears that asks for contents and may not have any.
+const REPORT_ONLY: &str = "this cluster was away for so long that it may only report until an operator approves it (windlass cluster approve)";
 
 /// Says the hub's time, in milliseconds since 1970.
 const TIME: &str = "windlass-time";
@@ -32,6 +38,7 @@ pub struct Agents {
     pub(super) authority: Arc<Authority>,
     pub(super) registry: Registry,
     pub(super) clock: Clock,
+    pub(super) door: Door,
     fetches: Arc<Semaphore>,
     stop: CancellationToken,
 }
@@ -47,18 +54,33 @@ impl Agents {
         clock: Clock,
         stop: CancellationToken,
     ) -> Self {
-        Self { store, authority, registry, clock, fetches: Arc::new(Semaphore::new(FETCHES)), stop }
+        let door = Door {
+            store: Arc::clone(&store),
+            authority: Arc::clone(&authority),
+            revocations: Revocations::default(),
+            report_only_after: REPORT_ONLY_AFTER,
+        };
+        Self { store, authority, registry, clock, door, fetches: Arc::new(Semaphore::new(FETCHES)), stop }
+    }
+
+    /// With a list of revocations outside the store, and another time after which a cluster that was away may only report.
+    #[must_use]
+    pub fn trusting(mut self, revocations: Revocations, report_only_after: Duration) -> Self {
+        (self.door.revocations, self.door.report_only_after) = (revocations, report_only_after);
+        self
     }
 
     pub(super) fn trust_domain(&self) -> &str {
         self.authority.trust_domain()
     }
 
-    /// The caller, whose certificate is known, its cluster's, not revoked and not over.
-    async fn caller<T>(&self, request: &Request<T>) -> Result<Peer, Status> {
+    /// The caller, whose certificate is known, its cluster's, in use, not revoked and not over.
+    async fn caller<T>(&self, request: &Request<T>) -> Result<(Peer, Admission), Status> {
         let peer = peer_of(request)?;
-        certificates::check(self.store.as_ref(), &peer.certificate, self.clock.now()).await?;
-        Ok(peer)
+        match self.door.called(&peer, self.clock.now()).await {
+            Ok(admission) => Ok((peer, admission)),
+            Err(not) => Err(not.status(&peer)),
+        }
     }
 
     /// An answer with the hub's time beside it: agents say in their log when their clock is far off.
@@ -79,17 +101,21 @@ fn peer_of<T>(request: &Request<T>) -> Result<Peer, Status> {
 impl agent_server::Agent for Agents {
     type ConnectStream = ReceiverStream<Result<v1::Frame, Status>>;
     type FetchStream = ReceiverStream<Result<v1::FetchPart, Status>>;
+    type ServeStream = ReceiverStream<Result<v1::ServeFrame, Status>>;
 
     async fn connect(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Self::ConnectStream>, Status> {
-        let peer = self.caller(&request).await?;
+        let (peer, admission) = self.caller(&request).await?;
         let (outbound, frames) = mpsc::channel(OUTBOUND);
-        let session = Session::new(self.clone(), peer, outbound);
+        let session = Session::new(self.clone(), peer, admission, outbound);
         tokio::spawn(session::run(session, request.into_inner(), self.stop.clone()));
         Ok(self.at_this_time(ReceiverStream::new(frames)))
     }
 
     async fn fetch(&self, request: Request<v1::FetchRequest>) -> Result<Response<Self::FetchStream>, Status> {
-        let peer = self.caller(&request).await?;
+        let (peer, admission) = self.caller(&request).await?;
+        if admission.mode == Mode::ReportOnly {
+            return Err(Status::permission_denied(REPORT_ONLY));
+        }
         let digests = fetch::digests(&request.into_inner())?;
         let permit = Arc::clone(&self.fetches).acquire_owned().await;
         let permit = permit.map_err(|_| Status::unavailable("the hub is shutting down"))?;
@@ -102,6 +128,14 @@ impl agent_server::Agent for Agents {
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
+    async fn serve(&self, request: Request<Streaming<v1::ServeFrame>>) -> Result<Response<Self::ServeStream>, Status> {
+        let cluster = self.caller(&request).await?.0.certificate.cluster;
+        let (frames, stream) = mpsc::channel(serve::FRAMES_AHEAD);
+        let (pending, clock) = (self.registry.pending.clone(), self.clock.clone());
+        tokio::spawn(serve::run(pending, clock, cluster, request.into_inner(), frames));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::RenewReply>, Status> {
         // A certificate that has ended may be renewed: who may is checked there.
         let peer = peer_of(&request)?;
@@ -109,7 +143,7 @@ impl agent_server::Agent for Agents {
         Ok(self.at_this_time(v1::RenewReply {
             not_after_ms: windlass_domain::time::to_millis(certificate.not_after),
             certificate_der: vec![certificate.der],
-            ca_der: vec![self.authority.ca_der().to_vec()],
+            ca_der: self.authority.trusted_der(),
         }))
     }
 }

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 use windlass_domain::exchange::hub::{Action, Event, State, step};
 use windlass_domain::exchange::{AgentMessage, Compare, Hello, HubMessage};
+use windlass_domain::identity::verdict::{Mode, Verdict};
 use windlass_domain::status::StatusDelta;
 use windlass_domain::time::Timestamp;
 use windlass_proto::frame::FrameError;
@@ -20,17 +21,21 @@ use windlass_runtime::backoff::Backoff;
 use windlass_store::Comparison;
 
 use super::ahead::Ahead;
-use super::registry::Place;
+use super::registry::{Announced, Place};
 use super::server::Peer;
 use super::statuses::Statuses;
-use super::{Agents, certificates};
+use super::Agents;
+use super::door::{Admission, NotAdmitted};
 
 /// How many messages are taken in a row before anything else is looked at.
 const IN_A_ROW: usize = 256;
 /// How long an agent may take for its first word.
 const HELLO: Duration = Duration::from_secs(30);
-/// Time between two looks at whether the certificate still counts: another replica may have revoked it.
-const REVOCATION_CHECK: Duration = Duration::from_secs(10);
+/// Time between two looks at whether the certificate still counts. A revocation is told at once, by the feed where another replica made it; this look is for
+/// a word that was lost, so that nothing is taken 10 s after it.
+const REVOCATION_CHECK: Duration = Duration::from_secs(8);
+/// How long an agent should wait that a person must let in.
+const AFTER_REFUSAL_MS: u64 = 5_000;
 /// How long a session that took over has to open before the cluster counts as without one.
 const TAKEN_OVER: Duration = Duration::from_secs(10);
 /// How long an agent should wait after an error of the hub's own.
@@ -42,6 +47,9 @@ const AFTER_SHUTDOWN_MS: u64 = 500;
 pub(super) struct Session {
     agents: Agents,
     peer: Peer,
+    admission: Admission,
+    /// The authority for whose certificate the agent was asked to renew.
+    asked_to_renew: u64,
     outbound: mpsc::Sender<Result<v1::Frame, Status>>,
     encoder: Encoder,
     decoder: Decoder<AgentMessage>,
@@ -63,6 +71,16 @@ enum Over {
     Silently,
     /// The agent is told.
     Refused { reason: String, retry_after_ms: u64 },
+}
+
+/// What the rest of the hub has for an agent.
+enum Inside {
+    /// Its desired state moved to this generation.
+    Moved(u64),
+    /// A question.
+    Asked(Announced),
+    /// The certificate may not count any more.
+    Recheck,
 }
 
 /// Runs a session to its end.
@@ -110,12 +128,19 @@ impl Over {
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(agents: Agents, peer: Peer, outbound: mpsc::Sender<Result<v1::Frame, Status>>) -> Self {
+    pub(super) fn new(
+        agents: Agents,
+        peer: Peer,
+        admission: Admission,
+        outbound: mpsc::Sender<Result<v1::Frame, Status>>,
+    ) -> Self {
         let (end, _) = watch::channel(None);
         let compared_at = agents.clock.now();
         Self {
             agents,
             peer,
+            admission,
+            asked_to_renew: admission.authority,
             outbound,
             encoder: Encoder::new(),
             decoder: Decoder::new(),
@@ -149,7 +174,11 @@ impl Session {
             let due = self.statuses.due();
             tokio::select! {
                 frame = inbound.message() => self.heard(frame, inbound).await?,
-                generation = moved(self.place.as_mut()) => self.happen(Event::DesiredChanged { generation }).await?,
+                word = from_inside(self.place.as_mut()) => match word {
+                    Inside::Moved(generation) => self.happen(Event::DesiredChanged { generation }).await?,
+                    Inside::Recheck => self.check().await?,
+                    Inside::Asked((id, deadline_ms)) => self.send(HubMessage::Request { id, deadline_ms }).await?,
+                },
                 () = clock.sleep_until(due.unwrap_or(ends)), if due.is_some() => self.store_due().await?,
                 () = &mut check => {
                     self.check().await?;
@@ -223,6 +252,8 @@ impl Session {
         match action {
             Action::Open(hello) => return self.open(&hello).await.map(Some),
             Action::Send(message) => self.send(message).await?,
+            // Who may only report gets nothing; its approval ends the session, and the next one has everything.
+            Action::Load { .. } if self.admission.mode == Mode::ReportOnly => {}
             Action::Load { since } => return self.load(since).await.map(Some),
             Action::StoreAck(generation) => {
                 fail::fail_point!("hub::session::before_ack_store");
@@ -250,6 +281,7 @@ impl Session {
 
     async fn open(&mut self, hello: &Hello) -> Result<Event, Over> {
         let cluster = self.cluster();
+        self.greet(hello).await?;
         // The place is taken first, so that no change between the two is missed.
         self.place = Some(self.agents.registry.enter(cluster, self.end.clone()));
         let now = self.agents.clock.now();
@@ -263,6 +295,24 @@ impl Session {
             "the session is open"
         );
         Ok(Event::Opened(opened))
+    }
+
+    /// Whether this installation may speak for this cluster. Asked before the place is taken: who is refused disturbs nobody.
+    async fn greet(&mut self, hello: &Hello) -> Result<(), Over> {
+        let now = self.agents.clock.now();
+        match self.stored(|agents| agents.door.greeted(&self.peer, hello, now)).await? {
+            Verdict::Admitted(mode) => self.admission.mode = mode,
+            Verdict::Refused(refusal) => {
+                tracing::warn!(reason = %refusal, instance = %hello.instance, "an agent was not let in");
+                // The other installation of a quarantined cluster goes too.
+                self.agents.registry.recheck(self.cluster());
+                return Err(Over::refused(refusal.to_string(), AFTER_REFUSAL_MS));
+            }
+        }
+        if self.admission.mode == Mode::ReportOnly {
+            tracing::warn!("the cluster was away for long: it may only report until an operator approves it");
+        }
+        Ok(())
     }
 
     async fn load(&mut self, since: Option<u64>) -> Result<Event, Over> {
@@ -282,6 +332,10 @@ impl Session {
         self.store_all().await?;
         let cluster = self.cluster();
         let found = self.stored(|agents| agents.store.compare(cluster, &compare)).await?;
+        if self.place.as_ref().is_some_and(|place| place.keeps(&compare.frozen)) && !compare.frozen.is_empty() {
+            let first = compare.frozen[0].name.as_str();
+            tracing::warn!(count = compare.frozen.len(), first, "the agent keeps targets that the hub does not list");
+        }
         let Comparison { generation, reports_differ, rows_differ } = found;
         Ok(Event::Compared { compare, generation, reports_differ, rows_differ })
     }
@@ -316,12 +370,27 @@ impl Session {
     }
 
     /// Whether the certificate still counts. A store that does not answer proves nothing: the session stays.
-    async fn check(&self) -> Result<(), Over> {
+    async fn check(&mut self) -> Result<(), Over> {
         let now = self.agents.clock.now();
-        match certificates::check(self.agents.store.as_ref(), &self.peer.certificate, now).await {
-            Err(status) if status.code() == tonic::Code::Unauthenticated => Err(Over::refused(status.message(), 0)),
-            _ => Ok(()),
+        match self.agents.door.called(&self.peer, now).await {
+            Err(NotAdmitted::Refused(refusal)) => Err(Over::refused(refusal.to_string(), AFTER_REFUSAL_MS)),
+            Err(NotAdmitted::Unknown(_)) => Ok(()),
+            Ok(now) if now.mode != self.admission.mode => {
+                Err(Over::refused("what this cluster may have has changed: connect again", 0))
+            }
+            Ok(_) => self.nudge().await,
         }
+    }
+
+    /// Asks for a renewal, once, when another authority signs than the one that signed this certificate.
+    async fn nudge(&mut self) -> Result<(), Over> {
+        let signing = self.agents.authority.signing();
+        if self.open.is_none() || signing <= self.asked_to_renew {
+            return Ok(());
+        }
+        self.asked_to_renew = signing;
+        tracing::info!("the agent is asked to renew its certificate: another authority signs now");
+        self.send(HubMessage::RenewCertificate).await
     }
 
     async fn send(&mut self, message: HubMessage) -> Result<(), Over> {
@@ -387,12 +456,16 @@ impl Session {
     }
 }
 
-/// The newest generation, once it has moved; never, before `Hello`.
-async fn moved(place: Option<&mut Place>) -> u64 {
+/// What the rest of the hub has for the agent; nothing, before `Hello`.
+async fn from_inside(place: Option<&mut Place>) -> Inside {
     let Some(place) = place else { return std::future::pending().await };
-    match place.desired.changed().await {
-        Ok(()) => *place.desired.borrow_and_update(),
-        // A newer session has the place; this one is being told.
-        Err(_) => std::future::pending().await,
+    tokio::select! {
+        moved = place.desired.changed() => match moved {
+            Ok(()) => Inside::Moved(*place.desired.borrow_and_update()),
+            // A newer session has the place; this one is being told.
+            Err(_) => std::future::pending().await,
+        },
+        Some(announced) = place.questions.recv() => Inside::Asked(announced),
+        () = place.recheck.notified() => Inside::Recheck,
     }
 }

@@ -1,8 +1,11 @@
 //! Clusters: records first, joined by an agent later.
 
+pub(crate) mod authorities;
 pub(crate) mod change;
 pub(crate) mod create;
+pub(crate) mod install;
 pub(crate) mod list;
+pub(crate) mod trust;
 
 use windlass_domain::name;
 use windlass_store::{ClusterView, Labels};

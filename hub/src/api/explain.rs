@@ -10,7 +10,7 @@ use uuid::Uuid;
 use windlass_domain::application::Application;
 use windlass_domain::cluster::Cluster;
 use windlass_domain::dependency::Wait;
-use windlass_domain::explain::{ApplicationFacts, Explanation, TargetFacts, Verdict, why, why_not_on};
+use windlass_domain::explain::{ApplicationFacts, Explanation, TargetFacts, Verdict, kept_on, why, why_not_on};
 use windlass_domain::health::HealthStatus;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::status::{Freshness, ResourceStatus, SyncStatus};
@@ -113,6 +113,14 @@ pub(crate) async fn explain(
         let target_facts = facts_of(target, joined.contains(&target.cluster), (&objects, &waits), facts.now);
         explained.push(ExplainedTarget::of(Some(&target.cluster_name), why(&facts, Some(&target_facts))));
     }
+    for cluster in &clusters {
+        let asked = wanted.as_ref().is_none_or(|name| *name == cluster.name);
+        let listed = view.targets.iter().any(|target| target.cluster == cluster.uid);
+        let may = || caller.may(route::CLUSTERS, route::GET, &cluster.name);
+        if asked && !listed && keeps(&shared, cluster.uid, view.application.uid) && may() {
+            explained.push(ExplainedTarget::of(Some(&cluster.name), kept_on(&cluster.name)));
+        }
+    }
     explained.sort_by_key(|target| (target.verdict, target.cluster.clone()));
     if explained.is_empty() {
         explained.push(match &wanted {
@@ -121,6 +129,11 @@ pub(crate) async fn explain(
         });
     }
     Ok(Json(Explained { application: view.application.name.to_string(), targets: explained }))
+}
+
+/// Whether a cluster's agent says that it keeps the application although the hub does not list it there.
+fn keeps(shared: &Shared, cluster: Uuid, application: Uuid) -> bool {
+    shared.state.registry.frozen_on(cluster).iter().any(|frozen| frozen.application == application)
 }
 
 fn waits_for_others(target: &TargetView) -> bool {

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 use windlass_domain::name::ApplicationName;
 use windlass_store::RequestLogEntry;
@@ -54,8 +55,11 @@ pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: 
     let admitted = admit(&shared, &mut call, &mut parts).await;
     let request = Request::from_parts(parts, body);
     let request_id = call.request_id;
-    // A caller that hangs up must not cut a change off between its commit and its log entry.
-    let answer = tokio::spawn(answer(shared, call, admitted, request, next)).await;
+    // A caller that hangs up must not cut a change off between its commit and its log entry. What is asked of a live cluster changes nothing, and is not
+    // looked for any longer.
+    let cancels = call.method == Method::GET && route::is_live(&call.path);
+    let answer = tokio::spawn(answer(shared, call, admitted, request, next));
+    let answer = if cancels { AbortOnDropHandle::new(answer).await } else { answer.await };
     let response = answer.unwrap_or_else(|error| ApiError::internal(error).into_response());
     finish(response, request_id)
 }
@@ -192,6 +196,7 @@ async fn authorize(shared: &Shared, call: &mut Call, caller: &Caller, parts: &mu
         Object::Anything => caller.may_anything(action),
         Object::Scope => caller.may_anything(route::SYNC) || caller.may_anything(route::UPDATE),
         Object::Application => return authorize_application(shared, call, caller, parts, action).await,
+        Object::Part => return authorize_application(shared, call, caller, parts, route::GET).await,
         Object::Cluster => return authorize_cluster(shared, call, caller, parts, action).await,
         Object::Project => return authorize_project(shared, call, caller, parts, action).await,
         Object::Operation => return authorize_operation(shared, call, caller, parts, action).await,

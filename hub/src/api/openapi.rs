@@ -9,7 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Shared, applications, clusters, explain, freezes, health, operations, projects, repositories, watch};
+use super::{Shared, actions, applications, clusters, explain, freezes, health, live, operations, projects, repositories, settings, watch};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,6 +39,8 @@ pub(super) fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(applications::get::get, applications::put::put, applications::delete::delete))
         .routes(routes!(applications::resources::resources))
         .routes(routes!(applications::targets::targets))
+        .routes(routes!(live::resource::resource))
+        .routes(routes!(actions::list::list, actions::run::run))
         .routes(routes!(explain::explain))
         .routes(routes!(applications::refresh::refresh))
         .routes(routes!(applications::sync::sync))
@@ -55,9 +57,13 @@ pub(super) fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(clusters::list::list, clusters::create::create))
         .routes(routes!(clusters::list::get, clusters::change::change, clusters::change::delete))
         .routes(routes!(clusters::create::token))
+        .routes(routes!(clusters::trust::revoke))
+        .routes(routes!(clusters::trust::approve))
+        .routes(routes!(clusters::authorities::list, clusters::authorities::rotate))
         .routes(routes!(repositories::list, repositories::put, repositories::delete))
         .routes(routes!(projects::list, projects::put::create))
         .routes(routes!(projects::get, projects::put::put, projects::delete))
+        .routes(routes!(settings::get, settings::put))
         .routes(routes!(operations::list))
         .routes(routes!(operations::get))
         .routes(routes!(watch::watch))

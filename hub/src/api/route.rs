@@ -31,6 +31,8 @@ pub(crate) enum Object {
     Anything,
     /// The application of the path.
     Application,
+    /// Something of the application of the path: the guard asks for `get` on it; the handler checks the exact grant.
+    Part,
     /// The cluster of the path.
     Cluster,
     /// The project of the path.
@@ -47,6 +49,7 @@ pub(crate) const CLUSTERS: &str = "clusters";
 pub(crate) const REPOSITORIES: &str = "repositories";
 pub(crate) const OPERATIONS: &str = "operations";
 pub(crate) const PROJECTS: &str = "projects";
+pub(crate) const SETTINGS: &str = "settings";
 
 pub(crate) const GET: &str = "get";
 pub(crate) const CREATE: &str = "create";
@@ -55,6 +58,10 @@ pub(crate) const DELETE: &str = "delete";
 pub(crate) const SYNC: &str = "sync";
 pub(crate) const APPROVE: &str = "approve";
 const ADOPT: &str = "adopt";
+
+/// Grants name the kind and the action too: `action/apps/Deployment/restart`.
+const ACTION: &str = "action";
+const ACTIONS_PATH: &str = "/api/v1/applications/{namespace}/{name}/resources/actions";
 
 /// Streams have no time limit.
 pub(crate) const WATCH_PATH: &str = "/api/v1/watch";
@@ -71,6 +78,9 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Method::DELETE, "/api/v1/applications/{namespace}/{name}", APPLICATIONS, DELETE, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/resources", APPLICATIONS, GET, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/targets", APPLICATIONS, GET, Object::Application),
+    route(Method::GET, "/api/v1/applications/{namespace}/{name}/live/resource", APPLICATIONS, GET, Object::Application),
+    route(Method::GET, ACTIONS_PATH, APPLICATIONS, GET, Object::Application),
+    route(Method::POST, ACTIONS_PATH, APPLICATIONS, ACTION, Object::Part),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/explain", APPLICATIONS, GET, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/refresh", APPLICATIONS, GET, Object::Application),
     route(Method::POST, "/api/v1/applications/{namespace}/{name}/sync", APPLICATIONS, SYNC, Object::Application),
@@ -98,6 +108,10 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Method::PATCH, "/api/v1/clusters/{name}", CLUSTERS, UPDATE, Object::Cluster),
     route(Method::DELETE, "/api/v1/clusters/{name}", CLUSTERS, DELETE, Object::Cluster),
     route(Method::POST, "/api/v1/clusters/{name}/token", CLUSTERS, CREATE, Object::Cluster),
+    route(Method::POST, "/api/v1/clusters/{name}/revoke", CLUSTERS, UPDATE, Object::Cluster),
+    route(Method::POST, "/api/v1/clusters/{name}/approve", CLUSTERS, APPROVE, Object::Cluster),
+    route(Method::GET, "/api/v1/authorities", CLUSTERS, GET, Object::Body),
+    route(Method::POST, "/api/v1/authorities", CLUSTERS, UPDATE, Object::Body),
     route(Method::GET, "/api/v1/repositories", REPOSITORIES, GET, Object::Collection),
     route(Method::PUT, "/api/v1/repositories", REPOSITORIES, UPDATE, Object::Body),
     route(Method::DELETE, "/api/v1/repositories", REPOSITORIES, DELETE, Object::Body),
@@ -106,6 +120,8 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Method::GET, "/api/v1/projects/{name}", PROJECTS, GET, Object::Project),
     route(Method::PUT, "/api/v1/projects/{name}", PROJECTS, UPDATE, Object::Body),
     route(Method::DELETE, "/api/v1/projects/{name}", PROJECTS, DELETE, Object::Project),
+    route(Method::GET, "/api/v1/settings", SETTINGS, GET, Object::Collection),
+    route(Method::PUT, "/api/v1/settings", SETTINGS, UPDATE, Object::Body),
     route(Method::GET, "/api/v1/operations", OPERATIONS, GET, Object::Collection),
     route(Method::GET, "/api/v1/operations/{id}", OPERATIONS, GET, Object::Operation),
     route(Method::GET, WATCH_PATH, "*", GET, Object::Anything),
@@ -120,6 +136,11 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<&'static Route> {
 /// Whether some method is possible on a path.
 pub(crate) fn is_path(path: &str) -> bool {
     ROUTES.iter().any(|route| matches(route.path, path))
+}
+
+/// Whether a path asks a live cluster.
+pub(crate) fn is_live(path: &str) -> bool {
+    path.strip_prefix("/api/v1/applications/").and_then(|rest| rest.split('/').nth(2)) == Some("live")
 }
 
 /// A `{parameter}` is one segment that is not empty, as for axum's router; no two routes of the table match the same path otherwise than by method.

@@ -1,5 +1,6 @@
 //! The API against the real store: what is refused, what is answered, what is told to whom.
 
+mod actions;
 mod applications;
 mod clusters;
 mod decisions;

@@ -11,7 +11,7 @@ mod resource;
 mod target;
 
 pub(crate) use application::{ApplicationItem, ApplicationObject, Refreshed};
-pub(crate) use cluster::{CertificateView, ClusterObject, Joining, TargetCount};
+pub(crate) use cluster::{CertificateView, ClusterObject, Installation, Joining, TargetCount};
 pub(crate) use common::{Condition, FreshnessView, Page};
 pub(crate) use history::{EventObject, HeldView, HistoryObject, PausedView};
 pub(crate) use operation::{OperationObject, OperationStateView};

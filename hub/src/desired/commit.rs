@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use windlass_domain::application::Application;
+use windlass_domain::digest::Digest;
 use windlass_domain::history::{ApplicationEvent, EventKind};
 use windlass_domain::name::ApplicationName;
 use windlass_domain::status::{Condition, ConditionKind};
+use windlass_domain::target::TargetSettings;
 use windlass_store::{ApplicationView, Compiled, DesiredCommit, SourceState, Store};
 
 use super::compile::{Before, Compiler, Look, Made};
 use super::conditions::{self, Failure, Problem};
 use super::gate::{Gate, TargetRows};
+use super::gather::{Gather, Place};
 use super::source::{Found, Question};
 use super::{Error, Refreshed, pause, targets};
 use crate::agents::Registry;
@@ -22,6 +25,7 @@ const ATTEMPTS: usize = 5;
 pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
     pub(super) compiler: Compiler,
+    pub(super) gather: Gather,
     pub(super) registry: Registry,
 }
 
@@ -54,14 +58,14 @@ struct Draft {
 
 impl Committer {
     /// Looks at an application, and commits what changed.
-    pub(super) async fn look(&self, name: &ApplicationName, look: &Look) -> Result<Looked, Error> {
+    pub(super) async fn look(&self, name: &ApplicationName, look: &Look, place: &Place) -> Result<Looked, Error> {
         for _ in 0..ATTEMPTS {
             let view = self.store.application_view(name).await.map_err(store_failed)?;
             let view = view.ok_or_else(|| Error::NotFound(name.clone()))?;
             if view.application.deletion.is_some() {
                 return Err(Error::Deleting(name.clone()));
             }
-            match self.attempt(&view, look).await {
+            match self.attempt(&view, look, place).await {
                 Err(windlass_store::Error::Conflict { .. }) => {}
                 done => return done.map_err(store_failed),
             }
@@ -69,7 +73,12 @@ impl Committer {
         Err(Error::Contended(name.clone()))
     }
 
-    async fn attempt(&self, view: &ApplicationView, look: &Look) -> Result<Looked, windlass_store::Error> {
+    async fn attempt(
+        &self,
+        view: &ApplicationView,
+        look: &Look,
+        place: &Place,
+    ) -> Result<Looked, windlass_store::Error> {
         let application = &view.application;
         let before = self.store.compiled(application.uid).await?;
         let mut seen = None;
@@ -94,7 +103,7 @@ impl Committer {
             (Err(Failure::Store(error)), _) => return Err(error),
         };
         let retry = draft.retry;
-        let refreshed = self.commit(view, before.as_ref(), draft).await?;
+        let refreshed = self.commit(view, before.as_ref(), draft, place).await?;
         let seen = match look {
             // What the repository said: it is asked again in any case, and every answer that differs is news.
             Look::Failed(problem) => Some(Err(problem.clone())),
@@ -185,6 +194,7 @@ impl Committer {
         view: &ApplicationView,
         before: Option<&Compiled>,
         draft: Draft,
+        place: &Place,
     ) -> Result<Refreshed, windlass_store::Error> {
         let mut refreshed = Refreshed {
             revision: draft.source.revision.clone(),
@@ -195,7 +205,8 @@ impl Committer {
             return Ok(refreshed);
         }
         let application = &view.application;
-        let mut contents = draft.fresh;
+        let (mut contents, mut members) = (draft.fresh, draft.members);
+        members.extend(draft.settings.iter().filter_map(named));
         contents.extend(draft.settings);
         let commit = DesiredCommit {
             application: application.uid,
@@ -203,12 +214,12 @@ impl Committer {
             source: draft.source,
             compiled: draft.compiled,
             contents,
-            bundle_members: draft.members,
+            bundle_members: members,
             targets: draft.targets,
             leaving: application.cascade_by_finalizers(),
         };
         fail::fail_point!("hub::commit::before");
-        let positions = self.store.commit_desired(commit, self.compiler.clock.now()).await?;
+        let positions = self.gather.commit(commit, place).await?;
         self.registry.notify(&positions);
         self.record_rewrite(view, &refreshed).await?;
         log(application, &refreshed, positions.len());
@@ -261,4 +272,9 @@ fn log(application: &Application, refreshed: &Refreshed, clusters: usize) {
 
 fn store_failed(error: windlass_store::Error) -> Error {
     Error::Store(Arc::new(error))
+}
+
+/// What settings name is reached by whoever reaches them.
+fn named((digest, bytes): &(Digest, Vec<u8>)) -> Option<(Digest, Vec<Digest>)> {
+    TargetSettings::from_bytes(bytes).ok()?.customizations.map(|named| (*digest, vec![named]))
 }

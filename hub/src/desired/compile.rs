@@ -15,6 +15,7 @@ use windlass_runtime::clock::Clock;
 use windlass_store::Compiled;
 
 use super::conditions::{self, Failure, Problem};
+use super::renderers::{Abandonable, Ended, Renderers};
 use super::source::{Found, Sources};
 
 /// Makes bundles.
@@ -23,6 +24,7 @@ pub(super) struct Compiler {
     pub(super) clock: Clock,
     pub(super) digest_key: DigestKey,
     pub(super) render_timeout: Duration,
+    pub(super) renderers: Renderers,
 }
 
 /// Which commit to look at.
@@ -133,7 +135,7 @@ impl Compiler {
         let Found { revision, reference } = found;
         let tree = self.sources.git.tree(repository, &revision).await?;
         let subject = self.subject(repository, &revision).await?;
-        let rendered = self.render_apart(tree, &application.spec).await?;
+        let rendered = self.render_apart(tree, application).await?;
         let (bundle, fresh) = assemble(&rendered, &application.spec.destination.namespace, &self.digest_key);
         let compiled = Compiled { revision: revision.to_string(), inputs, reads: rendered.reads, bundle };
         Ok(Made {
@@ -147,19 +149,23 @@ impl Compiler {
         })
     }
 
-    /// On a thread that may block, for a limited time. A render that is given up goes on until its own limits end it; its result is thrown away.
-    async fn render_apart(&self, tree: GitTree, spec: &ApplicationSpec) -> Result<Rendered, Failure> {
-        let spec = spec.clone();
-        let work = tokio::task::spawn_blocking(move || {
+    /// On a thread of its own, for a limited time. A render that is given up ends with the next file that it asks for; its result is thrown away.
+    async fn render_apart(&self, tree: GitTree, application: &Application) -> Result<Rendered, Failure> {
+        let spec = application.spec.clone();
+        let work = move |given_up| {
             fail::fail_point!("hub::render::before");
-            render::render(&tree, &spec, &Limits::default())
-        });
-        match self.clock.timeout(self.render_timeout, work).await {
-            Ok(Ok(rendered)) => Ok(rendered?),
-            Ok(Err(_)) => {
+            render::render(&Abandonable { tree, given_up }, &spec, &Limits::default())
+        };
+        match self.renderers.run(application.uid, self.render_timeout, work).await {
+            Ok(rendered) => Ok(rendered?),
+            Err(Ended::Crashed) => {
                 Err(Problem::comparison("rendering the source crashed; please report it with the commit").into())
             }
-            Err(_) => {
+            Err(Ended::NoTurn) => {
+                let message = "this application takes long to render, and so do others that are rendered now; it is tried again";
+                Err(Problem { retry: true, ..Problem::comparison(message) }.into())
+            }
+            Err(Ended::TooLong) => {
                 let limit = self.render_timeout.as_secs();
                 Err(Problem::comparison(format!("rendering took longer than {limit} s; split the application")).into())
             }

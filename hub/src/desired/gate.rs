@@ -8,6 +8,7 @@ use uuid::Uuid;
 use windlass_domain::application::{Application, ApplicationSpec};
 use windlass_domain::bundle::Bundle;
 use windlass_domain::cluster::Cluster;
+use windlass_domain::customization;
 use windlass_domain::digest::Digest;
 use windlass_domain::project::{Admission, AppProject, Source, Violation, admit};
 use windlass_domain::status::ConditionKind;
@@ -24,6 +25,8 @@ const MAX_BUNDLE_BYTES: u64 = 64 << 20;
 pub(super) struct Gate<'a> {
     application: &'a Application,
     project: AppProject,
+    /// What agents are told of kinds: its address and bytes.
+    customizations: Option<(Digest, Vec<u8>)>,
 }
 
 /// An application's rows, and where they go.
@@ -41,7 +44,11 @@ impl<'a> Gate<'a> {
                 "spec.project: {name:?} does not exist; create it with `windlass proj create {name}`, or name another project"
             ))
         };
-        Ok(Self { application, project: project.ok_or_else(unknown)? })
+        let settings = store.settings().await?;
+        // They were looked at when they were set; what a later version of the hub finds wrong in them is left out as a whole.
+        let found = customization::parse(&settings.data).map(|parsed| parsed.customizations).unwrap_or_default();
+        let customizations = found.digest().map(|digest| (digest, found.to_bytes()));
+        Ok(Self { application, project: project.ok_or_else(unknown)?, customizations })
     }
 
     /// What the project has against the application's sources. Nobody is asked for a repository that is not permitted.
@@ -80,7 +87,7 @@ impl<'a> Gate<'a> {
 
     /// Sets each row's settings, with the fence of its cluster; returns those settings as contents.
     pub(super) fn settle(&self, clusters: &[Cluster], rows: &mut TargetRows) -> Vec<(Digest, Vec<u8>)> {
-        let mut contents: Vec<(Digest, Vec<u8>)> = Vec::new();
+        let mut contents: Vec<(Digest, Vec<u8>)> = self.customizations.iter().cloned().collect();
         for (uid, row) in rows {
             // Of a cluster that is gone the row goes with it.
             let Some(cluster) = find(clusters, *uid) else { continue };
@@ -99,6 +106,7 @@ impl<'a> Gate<'a> {
             windows: self.project.spec.windows_for(self.application, cluster),
             // A project that refuses nothing adds nothing: most settings are the same on every cluster.
             fence: Some(fence).filter(|fence| !fence.is_open()),
+            customizations: self.customizations.as_ref().map(|(digest, _)| *digest),
             ..TargetSettings::of(self.application)
         }
     }

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_domain::name::ApplicationName;
+use windlass_domain::time::Timestamp;
 
 use super::commit::Looked;
 use super::compile::Look;
 use super::conditions::Problem;
 use super::inbox::Waiter;
 use super::source::{Found, Question};
+use super::turns::Turns;
 
 /// The applications, what is waiting, and what is at work.
 pub(super) struct Schedule {
-    /// How many applications are worked on at once; of one repository, half as many, so that a slow one leaves room for others.
-    concurrency: usize,
     known: BTreeMap<ApplicationName, Known>,
     /// Who asks what: a poll costs what there is to ask, and an answer what it changes, whatever the number of applications.
     askers: BTreeMap<Question, Askers>,
@@ -24,13 +24,13 @@ pub(super) struct Schedule {
     waiting: BTreeMap<ApplicationName, Waiting>,
     /// What waits, by repository and order of coming.
     lanes: BTreeMap<Lane, BTreeMap<u64, ApplicationName>>,
-    working: BTreeMap<ApplicationName, Lane>,
+    turns: Turns,
     /// How many looks were ever asked for.
     came: u64,
 }
 
 /// A repository, normalised; `None` for applications of which none is known.
-type Lane = Option<String>;
+pub(super) type Lane = Option<String>;
 
 /// What is known of an application.
 #[derive(Default)]
@@ -70,16 +70,14 @@ pub(super) struct Work {
 
 impl Schedule {
     pub(super) fn new(concurrency: usize) -> Self {
-        let concurrency = concurrency.max(1);
         Self {
-            concurrency,
             known: BTreeMap::new(),
             askers: BTreeMap::new(),
             projects: BTreeMap::new(),
             orphans: BTreeSet::new(),
             waiting: BTreeMap::new(),
             lanes: BTreeMap::new(),
-            working: BTreeMap::new(),
+            turns: Turns::new(concurrency),
             came: 0,
         }
     }
@@ -173,13 +171,14 @@ impl Schedule {
     }
 
     /// What to begin now, first come first served; `None` when all hands are full or nothing can be begun.
-    pub(super) fn next(&mut self) -> Option<Work> {
-        if self.working.len() >= self.concurrency {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Work> {
+        if !self.turns.has_room() {
             return None;
         }
-        let idle = |name: &ApplicationName| !self.working.contains_key(name);
-        let lanes = self.lanes.iter().filter(|(lane, _)| !self.is_busy(lane));
-        let first = lanes.filter_map(|(_, lane)| lane.iter().find(|(_, name)| idle(name))).min();
+        let slow_full = self.turns.is_slow_full();
+        let may = |name: &ApplicationName| !self.turns.is_working(name) && !(slow_full && self.turns.is_slow(name));
+        let lanes = self.lanes.iter().filter(|(lane, _)| !self.turns.is_busy(lane));
+        let first = lanes.filter_map(|(_, lane)| lane.iter().find(|(_, name)| may(name))).min();
         let name = first.map(|(_, name)| name.clone())?;
         let Waiting { look, waiters, number, lane } = self.waiting.remove(&name)?;
         if let Some(queue) = self.lanes.get_mut(&lane) {
@@ -188,13 +187,28 @@ impl Schedule {
                 self.lanes.remove(&lane);
             }
         }
-        self.working.insert(name.clone(), lane);
+        self.turns.begin(name.clone(), lane, now);
         Some(Work { name, look, waiters })
     }
 
+    /// A look is compiled, and waits to be written: another may begin.
+    pub(super) fn compiled(&mut self, name: &ApplicationName, now: Timestamp) {
+        self.turns.parked(name, now);
+    }
+
+    /// Looks that have taken long give their turns to others.
+    pub(super) fn age(&mut self, now: Timestamp) {
+        self.turns.age(now);
+    }
+
+    /// How many looks are compiled now.
+    pub(super) fn compiling(&self) -> usize {
+        self.turns.compiling()
+    }
+
     /// A look ended. `None`: the application is gone, or its look failed for a reason that is not its own.
-    pub(super) fn done(&mut self, name: &ApplicationName, looked: Option<&Looked>) {
-        self.working.remove(name);
+    pub(super) fn done(&mut self, name: &ApplicationName, looked: Option<&Looked>, now: Timestamp) {
+        self.turns.end(name, now);
         let known = match looked {
             Some(looked) => {
                 self.belongs(name.clone(), looked.project.clone());
@@ -209,7 +223,7 @@ impl Schedule {
 
     /// An application is no more.
     pub(super) fn forget(&mut self, name: &ApplicationName) {
-        self.working.remove(name);
+        self.turns.forget(name);
         self.projects.remove(name);
         self.unlearn(name);
     }
@@ -249,11 +263,6 @@ impl Schedule {
     fn repository_of(&self, name: &ApplicationName) -> Lane {
         self.known.get(name)?.question.as_ref().map(|question| question.repository.clone())
     }
-
-    fn is_busy(&self, lane: &Lane) -> bool {
-        let at_work = self.working.values().filter(|other| *other == lane).count();
-        lane.is_some() && at_work >= self.concurrency.div_ceil(2)
-    }
 }
 
 // === impl Known ===
@@ -277,6 +286,14 @@ mod tests {
 
     use super::*;
 
+    fn now() -> Timestamp {
+        windlass_domain::time::from_millis(0)
+    }
+
+    fn next(schedule: &mut Schedule) -> Option<Work> {
+        schedule.next(now())
+    }
+
     fn name(name: &str) -> ApplicationName {
         ApplicationName::new("", name).expect("a name")
     }
@@ -299,11 +316,11 @@ mod tests {
     fn one_application_is_never_worked_on_twice_at_once() {
         let mut schedule = Schedule::new(8);
         schedule.add(name("a"), Look::Now, vec![]);
-        assert!(schedule.next().is_some());
+        assert!(next(&mut schedule).is_some());
         schedule.add(name("a"), Look::Now, vec![]);
-        assert!(schedule.next().is_none());
-        schedule.done(&name("a"), None);
-        assert!(schedule.next().is_some());
+        assert!(next(&mut schedule).is_none());
+        schedule.done(&name("a"), None, now());
+        assert!(next(&mut schedule).is_some());
     }
 
     #[test]
@@ -311,7 +328,7 @@ mod tests {
         let mut schedule = Schedule::new(8);
         schedule.add(name("a"), Look::Now, vec![]);
         schedule.add(name("a"), Look::At(found('1')), vec![]);
-        assert!(matches!(schedule.next().map(|work| work.look), Some(Look::Now)));
+        assert!(matches!(next(&mut schedule).map(|work| work.look), Some(Look::Now)));
     }
 
     #[test]
@@ -321,21 +338,21 @@ mod tests {
             schedule.know(name(app), Some(question("slow")));
             schedule.add(name(app), Look::Now, vec![]);
         }
-        assert_eq!(std::iter::from_fn(|| schedule.next()).count(), 2);
+        assert_eq!(std::iter::from_fn(|| next(&mut schedule)).count(), 2);
         schedule.know(name("z"), Some(question("fast")));
         schedule.add(name("z"), Look::Now, vec![]);
-        assert_eq!(schedule.next().map(|work| work.name), Some(name("z")));
+        assert_eq!(next(&mut schedule).map(|work| work.name), Some(name("z")));
     }
 
     #[test]
     fn a_record_is_looked_at_once_whoever_tells_of_it() {
         let mut schedule = Schedule::new(8);
         assert!(!schedule.has_seen(&name("a"), 7), "an application that nobody knew");
-        schedule.done(&name("a"), Some(&looked(None, None)));
+        schedule.done(&name("a"), Some(&looked(None, None)), now());
         assert!(schedule.has_seen(&name("a"), 7));
         assert!(!schedule.has_seen(&name("a"), 8), "written again");
         assert!(!schedule.has_seen(&name("a"), 0), "on its way out");
-        schedule.done(&name("a"), None);
+        schedule.done(&name("a"), None, now());
         assert!(!schedule.has_seen(&name("a"), 7), "its look failed");
     }
 
@@ -344,12 +361,12 @@ mod tests {
         let mut schedule = Schedule::new(8);
         schedule.know(name("a"), Some(question("r")));
         schedule.answered(&question("r"), &Ok(found('1')));
-        assert!(schedule.next().is_some());
-        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('1'))))));
+        assert!(next(&mut schedule).is_some());
+        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('1'))))), now());
         schedule.answered(&question("r"), &Ok(found('1')));
-        assert!(schedule.next().is_none());
+        assert!(next(&mut schedule).is_none());
         schedule.answered(&question("r"), &Ok(found('2')));
-        assert!(schedule.next().is_some());
+        assert!(next(&mut schedule).is_some());
     }
 
     #[test]
@@ -357,14 +374,14 @@ mod tests {
         let mut schedule = Schedule::new(8);
         schedule.know(name("a"), Some(question("r")));
         schedule.answered(&question("r"), &Ok(found('1')));
-        assert!(schedule.next().is_some());
+        assert!(next(&mut schedule).is_some());
         // It asked by itself meanwhile, and got something newer; then the branch went back.
-        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('2'))))));
+        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('2'))))), now());
         schedule.answered(&question("r"), &Ok(found('1')));
-        assert!(schedule.next().is_some(), "it has not seen what the repository says");
-        schedule.done(&name("a"), None);
+        assert!(next(&mut schedule).is_some(), "it has not seen what the repository says");
+        schedule.done(&name("a"), None, now());
         schedule.answered(&question("r"), &Ok(found('1')));
-        assert!(schedule.next().is_some(), "its look failed");
+        assert!(next(&mut schedule).is_some(), "its look failed");
     }
 
     #[test]
@@ -372,11 +389,11 @@ mod tests {
         let mut schedule = Schedule::new(8);
         schedule.know(name("a"), Some(question("r")));
         schedule.answered(&question("r"), &Ok(found('1')));
-        schedule.next();
-        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('1'))))));
+        next(&mut schedule);
+        schedule.done(&name("a"), Some(&looked(Some(question("r")), Some(Ok(found('1'))))), now());
         let tag = Found { reference: Some("refs/tags/v2".into()), ..found('1') };
         schedule.answered(&question("r"), &Ok(tag));
-        assert!(schedule.next().is_some());
+        assert!(next(&mut schedule).is_some());
     }
 
     #[test]
@@ -386,13 +403,13 @@ mod tests {
             schedule.know(name(app), Some(question("r")));
         }
         assert_eq!(schedule.questions().count(), 1);
-        schedule.done(&name("a"), Some(&looked(Some(question("s")), None)));
+        schedule.done(&name("a"), Some(&looked(Some(question("s")), None)), now());
         assert_eq!(schedule.questions().count(), 2);
         schedule.forget(&name("a"));
         schedule.forget(&name("b"));
         assert_eq!(schedule.questions().count(), 0);
         schedule.answered(&question("r"), &Ok(found('1')));
-        assert!(schedule.next().is_none());
+        assert!(next(&mut schedule).is_none());
     }
 
     #[test]
@@ -402,7 +419,7 @@ mod tests {
         schedule.know(name("b"), Some(Question { target_revision: "dev".into(), ..question("r") }));
         schedule.know(name("c"), Some(question("r2")));
         schedule.add_repository("r");
-        let mut names: Vec<_> = std::iter::from_fn(|| schedule.next()).map(|work| work.name).collect();
+        let mut names: Vec<_> = std::iter::from_fn(|| next(&mut schedule)).map(|work| work.name).collect();
         names.sort();
         assert_eq!(names, [name("a"), name("b")]);
     }
@@ -412,9 +429,9 @@ mod tests {
         let mut schedule = Schedule::new(8);
         schedule.know(name("a"), None);
         schedule.add_orphans();
-        assert!(schedule.next().is_some());
-        schedule.done(&name("a"), Some(&looked(None, Some(Err(Problem::spec("no source"))))));
+        assert!(next(&mut schedule).is_some());
+        schedule.done(&name("a"), Some(&looked(None, Some(Err(Problem::spec("no source"))))), now());
         schedule.add_orphans();
-        assert!(schedule.next().is_none());
+        assert!(next(&mut schedule).is_none());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use windlass_domain::application::Application;
@@ -17,7 +17,9 @@ use super::commit::{Committer, Looked};
 use super::compile::{Compiler, Look};
 use super::conditions::{Failure, Problem};
 use super::follow::Follow;
+use super::gather::{Gather, Place};
 use super::inbox::{Asked, CloseOnDrop, Inbox, Waiter};
+use super::renderers::Renderers;
 use super::schedule::{Schedule, Work};
 use super::source::{Found, Question, Sources};
 use super::waits::Waits;
@@ -26,6 +28,8 @@ use crate::agents::Registry;
 
 /// How long the service waits before it asks a failing store again at its start.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often looks that have taken long are noticed.
+const AGE_EVERY: Duration = Duration::from_millis(500);
 
 /// How the service works.
 #[derive(Debug, Clone)]
@@ -34,7 +38,7 @@ pub struct Settings {
     pub poll_interval: Duration,
     /// The most time that one render may take.
     pub render_timeout: Duration,
-    /// How many applications are worked on at once.
+    /// How many applications are compiled at once.
     pub concurrency: usize,
 }
 
@@ -68,6 +72,9 @@ struct Running {
     schedule: Schedule,
     looks: JoinSet<Ended>,
     polls: JoinSet<Answer>,
+    /// Looks tell here that they are compiled.
+    compiled: mpsc::Sender<ApplicationName>,
+    clock: Clock,
     /// Questions that wait for their answer: a slow repository is not asked again meanwhile.
     asking: BTreeSet<Question>,
 }
@@ -117,6 +124,11 @@ impl Handle {
         });
     }
 
+    /// The settings of the whole installation changed: every application is looked at. Does not wait.
+    pub fn settings_changed(&self) {
+        self.inbox.ask(|asked| asked.clusters = true);
+    }
+
     /// A repository's settings changed, or it was pushed to: every application of it is looked at. `url` may be spelt as people spell it. Does not wait.
     pub fn repository_changed(&self, url: &str) {
         self.inbox.ask(|asked| {
@@ -138,14 +150,17 @@ impl Service {
     ) -> Result<(Self, Handle), windlass_store::Error> {
         let digest_key = store.installation().await?.digest_key;
         let sources = Sources { store: Arc::clone(&store), git, clock: clock.clone() };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let compiler = Compiler {
             sources: sources.clone(),
             clock: clock.clone(),
             digest_key,
             render_timeout: settings.render_timeout,
+            renderers: Renderers::new(settings.concurrency, cores, clock.clone()),
         };
+        let gather = Gather::new(Arc::clone(&store), clock.clone());
         let inbox = Arc::<Inbox>::default();
-        let committer = Arc::new(Committer { store, compiler, registry });
+        let committer = Arc::new(Committer { store, compiler, gather, registry });
         let renders = Arc::new(Semaphore::new(2));
         let handle = Handle { inbox: Arc::clone(&inbox), committer: Arc::clone(&committer), renders };
         Ok((Self { inbox, committer, sources, settings, clock }, handle))
@@ -154,12 +169,15 @@ impl Service {
     /// Works until `stop`. Every application is looked at once at the start, and then as its repository moves. Those who wait at the end are told so.
     pub async fn run(self, stop: CancellationToken) {
         let _close = CloseOnDrop(&self.inbox);
+        let (compiled, mut parked) = mpsc::channel(2 * self.settings.concurrency.max(1));
         let mut running = Running {
             committer: self.committer,
             sources: self.sources,
             schedule: Schedule::new(self.settings.concurrency),
             looks: JoinSet::new(),
             polls: JoinSet::new(),
+            compiled,
+            clock: self.clock.clone(),
             asking: BTreeSet::new(),
         };
         // Before the applications are read: what is written meanwhile is found afterwards.
@@ -177,6 +195,7 @@ impl Service {
         let mut waiting = std::pin::pin!(waits.run());
         running.poll();
         let mut tick = Box::pin(self.clock.sleep(self.settings.poll_interval));
+        let mut age = Box::pin(self.clock.sleep(AGE_EVERY));
         loop {
             running.begin();
             tokio::select! {
@@ -185,7 +204,12 @@ impl Service {
                 () = &mut waiting => return,
                 asked = self.inbox.take() => running.ask(asked),
                 Some(done) = running.looks.join_next() => running.looked(done),
+                Some(name) = parked.recv() => running.schedule.compiled(&name, running.clock.now()),
                 Some(done) = running.polls.join_next() => running.answered(done),
+                () = &mut age, if running.schedule.compiling() > 0 => {
+                    running.schedule.age(running.clock.now());
+                    age = Box::pin(self.clock.sleep(AGE_EVERY));
+                }
                 () = &mut tick => {
                     running.poll();
                     tick = Box::pin(self.clock.sleep(self.settings.poll_interval));
@@ -265,28 +289,31 @@ impl Running {
     }
 
     fn begin(&mut self) {
-        while let Some(Work { name, look, waiters }) = self.schedule.next() {
+        while let Some(Work { name, look, waiters }) = self.schedule.next(self.clock.now()) {
             let committer = Arc::clone(&self.committer);
+            let place = Place { name: name.clone(), compiled: self.compiled.clone() };
             self.looks.spawn(async move {
                 // A panic in one application's look must not lose its place in the schedule: it is caught by a task of its own.
                 let work = tokio::spawn({
                     let name = name.clone();
-                    async move { Box::pin(committer.look(&name, &look)).await }
+                    async move { Box::pin(committer.look(&name, &look, &place)).await }
                 });
                 let done = work.await.unwrap_or(Err(Error::Stopped));
                 (name, waiters, done)
             });
         }
+        self.committer.gather.expect(self.schedule.compiling());
     }
 
     fn looked(&mut self, done: Result<Ended, tokio::task::JoinError>) {
         let Ok((name, waiters, done)) = done else { return };
+        let now = self.clock.now();
         match &done {
-            Ok(looked) => self.schedule.done(&name, Some(looked)),
+            Ok(looked) => self.schedule.done(&name, Some(looked), now),
             Err(Error::NotFound(_) | Error::Deleting(_)) => self.schedule.forget(&name),
             Err(error) => {
                 tracing::error!(application = %name, %error, "the application could not be looked at; the next poll tries again");
-                self.schedule.done(&name, None);
+                self.schedule.done(&name, None, now);
             }
         }
         let answer = done.map(|looked| looked.refreshed);

@@ -1,23 +1,25 @@
-//! The authority: its key, and what it signs.
+//! The authority: what it signs, and how another one takes its place.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use rand::RngExt as _;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use uuid::Uuid;
 use windlass_domain::digest::hex;
+use windlass_domain::identity::trust::AuthorityEntry;
 use windlass_domain::identity::{Pin, SpiffeId};
 use windlass_domain::time::{Timestamp, from_millis};
 use windlass_runtime::clock::Clock;
 use windlass_runtime::tls::{self, PemIdentity};
 use windlass_store::{IssuedCertificate, Secret, Store};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::ring::{Ring, secrets_of};
 use super::server::ServerCertificates;
 use super::verifier::AgentVerifier;
 use super::{CertificateRequest, Error};
@@ -28,15 +30,12 @@ const CA_LIFETIME: Duration = DAY.saturating_mul(3652);
 const AGENT_LIFETIME: Duration = DAY.saturating_mul(7);
 /// How long a server certificate lasts.
 pub(super) const SERVER_LIFETIME: Duration = DAY.saturating_mul(90);
-/// Certificates begin a little in the past, for peers whose clock is behind.
-const SKEW: Duration = Duration::from_secs(300);
+/// Certificates begin some hours in the past, for peers whose clock is behind by a time zone or two.
+const SKEW: Duration = Duration::from_secs(3 * 3600);
 
-/// The hub's certificate authority.
+/// The hub's certificate authority: a ring of one, or of two while one replaces the other.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    der: CertificateDer<'static>,
-    pem: String,
-    not_after: Timestamp,
+    ring: RwLock<Arc<Ring>>,
     trust_domain: String,
     clock: Clock,
 }
@@ -47,56 +46,85 @@ impl Authority {
     /// The store's authority, made at the first call of an installation. Of hubs that start at the same time, one makes it.
     pub async fn load(store: &dyn Store, clock: Clock) -> Result<Arc<Self>, Error> {
         let trust_domain = store.installation().await?.trust_domain;
-        let key = match store.secret("ca-key").await? {
-            Some(key) => key,
-            None => {
-                let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-                store.put_secret_once("ca-key", Secret::new(key.serialize_der())).await?
-            }
-        };
-        // The certificate is made for the key that is stored, whoever stored it, so that the two always fit.
-        let key = read_key(&key)?;
-        let certificate = match store.secret("ca-certificate").await? {
-            Some(certificate) => certificate,
-            None => {
-                let der = certify_authority(&key, &trust_domain, clock.now())?;
-                store.put_secret_once("ca-certificate", Secret::new(der.to_vec())).await?
-            }
-        };
-        Self::assemble(key, certificate.expose(), trust_domain, clock).map(Arc::new)
+        make(store, &trust_domain, 0, "windlass", clock.now()).await?;
+        let ring = RwLock::new(Arc::new(Ring::load(store).await?));
+        Ok(Arc::new(Self { ring, trust_domain, clock }))
     }
 
-    fn assemble(key: KeyPair, der: &[u8], trust_domain: String, clock: Clock) -> Result<Self, Error> {
-        let stored = |cause: &str| Error::Stored(cause.to_owned());
-        let der = CertificateDer::from(der.to_vec());
-        let (_, certificate) =
-            X509Certificate::from_der(&der).map_err(|_| stored("ca-certificate is no certificate"))?;
-        if certificate.public_key().raw != rcgen::PublicKeyData::subject_public_key_info(&key) {
-            return Err(stored("ca-certificate is not that of ca-key"));
+    /// Takes what another hub, or a person here, changed. Whether anything did.
+    pub async fn reload(&self, store: &dyn Store) -> Result<bool, Error> {
+        if store.authorities().await? == self.ring().entries {
+            return Ok(false);
         }
-        let not_after = from_millis(certificate.validity().not_after.timestamp().saturating_mul(1000));
-        let issuer = Issuer::from_ca_cert_der(&der, key)?;
-        Ok(Self { issuer, pem: to_pem(&der), der, not_after, trust_domain, clock })
+        let ring = Arc::new(Ring::load(store).await?);
+        tracing::info!(trusted = ring.members.len(), "the hub's certificate authorities changed");
+        *self.ring.write() = ring;
+        Ok(true)
     }
 
-    /// Its certificate, as PEM.
-    pub fn ca_pem(&self) -> &str {
-        &self.pem
+    /// Makes another authority and takes it into use: it is trusted from now on, and signs agents' certificates in a moment ([`windlass_domain::identity::trust`]).
+    pub async fn add(&self, store: &dyn Store, number: u64, by: &str) -> Result<(), Error> {
+        make(store, &self.trust_domain, number, by, self.clock.now()).await?;
+        self.reload(store).await.map(drop)
     }
 
-    /// Its certificate, as DER.
-    pub fn ca_der(&self) -> &[u8] {
-        &self.der
+    pub(super) fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.ring.read())
+    }
+
+    /// Every authority there was, by number.
+    pub fn entries(&self) -> Vec<AuthorityEntry> {
+        self.ring().entries.clone()
+    }
+
+    /// When the authority that signs ends.
+    pub fn not_after(&self) -> Timestamp {
+        self.ring().signing(self.clock.now()).not_after
+    }
+
+    /// The certificates that are trusted, as PEM.
+    pub fn ca_pem(&self) -> String {
+        self.ring().members.iter().map(|member| to_pem(&member.der)).collect()
+    }
+
+    /// The certificate of the authority above the hub's own listeners, as DER.
+    pub fn ca_der(&self) -> Vec<u8> {
+        self.ring().serving().der.to_vec()
+    }
+
+    /// The certificates that agents should trust, as DER.
+    pub fn trusted_der(&self) -> Vec<Vec<u8>> {
+        self.ring().members.iter().map(|member| member.der.to_vec()).collect()
     }
 
     /// By which agents and people know it.
     pub fn pin(&self) -> Pin {
-        Pin::of(&self.der)
+        Pin::of(&self.ring().serving().der)
+    }
+
+    /// By which a joining agent knows it now and after a rotation that is under way.
+    pub fn pins(&self) -> Vec<Pin> {
+        self.ring().members.iter().map(|member| Pin::of(&member.der)).collect()
     }
 
     /// The trust domain of the agents' names.
     pub fn trust_domain(&self) -> &str {
         &self.trust_domain
+    }
+
+    /// The number of the authority that signs agents' certificates now.
+    pub fn signing(&self) -> u64 {
+        self.ring().signing(self.clock.now()).number
+    }
+
+    /// The number of the authority above the hub's own listeners.
+    pub(super) fn serving(&self) -> u64 {
+        self.ring().serving().number
+    }
+
+    /// Whether certificates of this authority are taken.
+    pub fn trusts(&self, number: u64) -> bool {
+        self.ring().members.iter().any(|member| member.number == number)
     }
 
     /// A certificate for an agent: seven days, client authentication only, one name. It must be recorded in the store before it is handed out.
@@ -108,11 +136,13 @@ impl Authority {
     ) -> Result<IssuedCertificate, Error> {
         let key = SubjectPublicKeyInfo::from_der(request.spki())?;
         let id = SpiffeId { trust_domain: self.trust_domain.clone(), cluster };
-        let mut params = self.leaf(now, AGENT_LIFETIME, ExtendedKeyUsagePurpose::ClientAuth)?;
+        let ring = self.ring();
+        let signer = ring.signing(now);
+        let mut params = leaf(signer.not_after, now, AGENT_LIFETIME, ExtendedKeyUsagePurpose::ClientAuth)?;
         let (serial, not_after) = (serial_of(&params), end_of(&params));
         params.distinguished_name.push(DnType::CommonName, format!("cluster {cluster}"));
         params.subject_alt_names.push(SanType::URI(id.to_string().try_into()?));
-        let certificate = params.signed_by(&key, &self.issuer)?;
+        let certificate = params.signed_by(&key, &signer.issuer)?;
         Ok(IssuedCertificate {
             serial,
             cluster,
@@ -121,6 +151,7 @@ impl Authority {
             issued_at: now,
             not_after,
             revoked: false,
+            authority: signer.number,
         })
     }
 
@@ -132,7 +163,7 @@ impl Authority {
 
     /// The agents listener's TLS: a client certificate of this authority is demanded in every handshake; no resumption, no early data.
     pub fn server_config_agents(self: &Arc<Self>, names: &[String]) -> Result<Arc<rustls::ServerConfig>, Error> {
-        let verifier = AgentVerifier::new(&self.der, &self.trust_domain)?;
+        let verifier = AgentVerifier::new(Arc::clone(self));
         let certificates = self.server_certificates(names)?;
         Ok(Arc::new(tls::mutual_server_config(&self.clock, certificates, Arc::new(verifier), tls::H2)?))
     }
@@ -145,46 +176,77 @@ impl Authority {
         self.clock.now()
     }
 
-    /// A server certificate with its key, and its end: the chain with this authority above it, so that pins of the authority work.
-    pub(super) fn certify_server(&self, names: &[SanType], now: Timestamp) -> Result<(PemIdentity, Timestamp), Error> {
+    /// A server certificate with its key, its end, and the number of its authority: the chain with the authority above it, so that pins of it work.
+    pub(super) fn certify_server(
+        &self,
+        names: &[SanType],
+        now: Timestamp,
+    ) -> Result<(PemIdentity, Timestamp, u64), Error> {
+        let ring = self.ring();
+        let signer = ring.serving();
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let mut params = self.leaf(now, SERVER_LIFETIME, ExtendedKeyUsagePurpose::ServerAuth)?;
+        let mut params = leaf(signer.not_after, now, SERVER_LIFETIME, ExtendedKeyUsagePurpose::ServerAuth)?;
         params.distinguished_name.push(DnType::CommonName, "windlass-hub");
         params.subject_alt_names = names.to_vec();
-        let leaf = params.signed_by(&key, &self.issuer)?.der().clone();
+        let leaf = params.signed_by(&key, &signer.issuer)?.der().clone();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        Ok((PemIdentity { chain: vec![leaf, self.der.clone()], key }, end_of(&params)))
-    }
-
-    /// What every leaf has in common. It never outlives the authority.
-    fn leaf(
-        &self,
-        now: Timestamp,
-        lifetime: Duration,
-        usage: ExtendedKeyUsagePurpose,
-    ) -> Result<CertificateParams, Error> {
-        if now >= self.not_after {
-            return Err(Error::Ended(self.not_after));
-        }
-        let end = (now + lifetime).min(self.not_after);
-        let mut params = blank(now, end);
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![usage];
-        params.use_authority_key_identifier_extension = true;
-        Ok(params)
+        Ok((PemIdentity { chain: vec![leaf, signer.der.clone()], key }, end_of(&params), signer.number))
     }
 }
 
-fn read_key(key: &Secret) -> Result<KeyPair, Error> {
+/// What every leaf has in common. It never outlives its authority.
+fn leaf(
+    authority_ends: Timestamp,
+    now: Timestamp,
+    lifetime: Duration,
+    usage: ExtendedKeyUsagePurpose,
+) -> Result<CertificateParams, Error> {
+    if now >= authority_ends {
+        return Err(Error::Ended(authority_ends));
+    }
+    let end = (now + lifetime).min(authority_ends);
+    let mut params = blank(now, end);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![usage];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
+}
+
+/// Makes the authority of a number, where there is none. The key comes first, and the certificate is made for the key that is stored, whoever stored it, so
+/// that the two always fit; the entry comes last.
+async fn make(store: &dyn Store, trust_domain: &str, number: u64, by: &str, now: Timestamp) -> Result<(), Error> {
+    let (key_name, certificate_name) = secrets_of(number);
+    let key = match store.secret(&key_name).await? {
+        Some(key) => key,
+        None => {
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+            store.put_secret_once(&key_name, Secret::new(key.serialize_der())).await?
+        }
+    };
+    if store.secret(&certificate_name).await?.is_none() {
+        let der = certify_authority(&read_key(&key)?, trust_domain, number, now)?;
+        store.put_secret_once(&certificate_name, Secret::new(der.to_vec())).await?;
+    }
+    let entry = AuthorityEntry { number, created_at: now, by: by.to_owned(), retired_at: None };
+    Ok(store.put_authority_once(&entry).await?)
+}
+
+pub(super) fn read_key(key: &Secret) -> Result<KeyPair, Error> {
     let der = PrivatePkcs8KeyDer::from(key.expose());
     KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256)
         .map_err(|_| Error::Stored("ca-key is no P-256 key".into()))
 }
 
-fn certify_authority(key: &KeyPair, trust_domain: &str, now: Timestamp) -> Result<CertificateDer<'static>, Error> {
+fn certify_authority(
+    key: &KeyPair,
+    trust_domain: &str,
+    number: u64,
+    now: Timestamp,
+) -> Result<CertificateDer<'static>, Error> {
     let mut params = blank(now, now + CA_LIFETIME);
-    params.distinguished_name.push(DnType::CommonName, format!("Windlass hub {trust_domain}"));
+    let name = if number == 0 { String::new() } else { format!(" {number}") };
+    params.distinguished_name.push(DnType::CommonName, format!("Windlass hub {trust_domain}{name}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     Ok(params.self_signed(key)?.der().clone())

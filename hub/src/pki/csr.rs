@@ -102,6 +102,19 @@ mod tests {
         }
     }
 
+    /// A request of an RSA key of 1024 bits, good but for that.
+    const WEAK: &str = "MIIBTjCBuAIBADAPMQ0wCwYDVQQDDAR3ZWFrMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDLxwgQiN5Pi+4BPX8kMPddSPertsLsk/T4TmzKd1x5N7zR5/LjdzijBY \
+        N78BJtKjlQtFMagC8gCFDS5yeO0t7uZImjZE+vW0VDklAd3dTopt63dzPkzenYSUp2kwEhcY6ei6Ish/me+kUEVIctfp7zjHprtX4PrJwNbeRlDBwE/QIDAQABoAAwDQYJ \
+        KoZIhvcNAQELBQADgYEAoEoTK+gGR40uY1kjcYBBk3n0zXaji2IEd9s+dDtJGdaLE9Q2CZmfsy+W6/NAtKt2HYmcUzptczAtN2F9d4U1oyUIw2GF9uDtMGg3k0ekGQEsrn \
+        0lK5hBF9TAlZ7UrT+ad1SX99a3ZFXiOHNwBzHZa8NAmFBtzdELPgD2Th8jEYA=";
+
+    #[test]
+    fn a_weak_key_is_refused() {
+        use base64::Engine as _;
+        let der = base64::engine::general_purpose::STANDARD.decode(WEAK).expect("base64");
+        assert_eq!(CertificateRequest::parse(&der), Err(InvalidRequest::Key));
+    }
+
     #[test]
     fn what_is_not_proven_or_not_accepted_is_refused() {
         let (mut der, _) = request(&rcgen::PKCS_ECDSA_P384_SHA384);

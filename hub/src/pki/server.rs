@@ -1,4 +1,4 @@
-//! The hub's own server certificates: made in memory, renewed when a third of their time is left.
+//! The hub's own server certificates: made in memory, renewed when a third of their time is left, or when another authority takes over.
 
 use std::net::IpAddr;
 use std::str::FromStr as _;
@@ -23,6 +23,8 @@ pub(super) struct ServerCertificates {
 struct Current {
     key: Arc<CertifiedKey>,
     renew_at: Timestamp,
+    /// Who signed it.
+    authority: u64,
 }
 
 // === impl ServerCertificates ===
@@ -38,7 +40,7 @@ impl ServerCertificates {
 impl ResolvesServerCert for ServerCertificates {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let mut current = self.current.lock();
-        if self.authority.now() >= current.renew_at {
+        if self.authority.now() >= current.renew_at || self.authority.serving() != current.authority {
             match make(&self.authority, &self.names) {
                 Ok(renewed) => *current = renewed,
                 Err(error) => {
@@ -58,9 +60,9 @@ impl std::fmt::Debug for ServerCertificates {
 
 fn make(authority: &Authority, names: &[SanType]) -> Result<Current, Error> {
     let now = authority.now();
-    let (identity, not_after) = authority.certify_server(names, now)?;
+    let (identity, not_after, signer) = authority.certify_server(names, now)?;
     let renew_at = (now + SERVER_LIFETIME / 3 * 2).min(not_after);
-    Ok(Current { key: identity.certified()?, renew_at })
+    Ok(Current { key: identity.certified()?, renew_at, authority: signer })
 }
 
 fn subject(name: &str) -> Result<SanType, Error> {

@@ -10,9 +10,12 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use uuid::Uuid;
 use windlass_domain::digest::hex;
 use windlass_domain::identity::SpiffeId;
+use windlass_domain::identity::record::GRACE;
 use windlass_domain::time::{Timestamp, from_millis};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::Authority;
 
 /// What an agent's certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +42,11 @@ pub enum InvalidPeer {
     TrustDomain,
 }
 
-/// How long after its end a certificate may still be shown: it can be renewed then, and nothing else.
-pub const GRACE: Duration = Duration::from_secs(90 * 86_400);
-
 /// The agents listener's check: the chain by webpki, then the name, whole.
 ///
 /// A certificate that ended less than [`GRACE`] ago is taken as of its last second: who shows it may renew it, and every call checks that by the hub's clock.
-#[derive(Debug)]
 pub(super) struct AgentVerifier {
-    chain: Arc<dyn ClientCertVerifier>,
-    trust_domain: String,
+    authority: Arc<Authority>,
 }
 
 // === impl PeerCertificate ===
@@ -71,15 +69,26 @@ impl PeerCertificate {
 // === impl AgentVerifier ===
 
 impl AgentVerifier {
-    pub(super) fn new(ca: &CertificateDer<'_>, trust_domain: &str) -> Result<Self, windlass_runtime::tls::Error> {
-        let chain = windlass_runtime::tls::client_verifier(std::slice::from_ref(ca))?;
-        Ok(Self { chain, trust_domain: trust_domain.to_owned() })
+    pub(super) fn new(authority: Arc<Authority>) -> Self {
+        Self { authority }
+    }
+
+    /// The check of chains as of now: authorities come and go.
+    fn chain(&self) -> Arc<dyn ClientCertVerifier> {
+        Arc::clone(&self.authority.ring().clients)
+    }
+}
+
+impl std::fmt::Debug for AgentVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgentVerifier").finish_non_exhaustive()
     }
 }
 
 impl ClientCertVerifier for AgentVerifier {
+    /// No hint: an agent has one certificate.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chain.root_hint_subjects()
+        &[]
     }
 
     fn verify_client_cert(
@@ -88,9 +97,9 @@ impl ClientCertVerifier for AgentVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        let peer = PeerCertificate::read(end_entity, &self.trust_domain)
+        let peer = PeerCertificate::read(end_entity, self.authority.trust_domain())
             .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))?;
-        self.chain.verify_client_cert(end_entity, intermediates, within_grace(now, peer.not_after))
+        self.chain().verify_client_cert(end_entity, intermediates, within_grace(now, peer.not_after))
     }
 
     fn verify_tls12_signature(
@@ -99,7 +108,7 @@ impl ClientCertVerifier for AgentVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls12_signature(message, cert, dss)
+        self.chain().verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -108,11 +117,11 @@ impl ClientCertVerifier for AgentVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls13_signature(message, cert, dss)
+        self.chain().verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
+        self.chain().supported_verify_schemes()
     }
 }
 

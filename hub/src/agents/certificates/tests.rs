@@ -10,6 +10,8 @@ use windlass_runtime::clock::Clock;
 use windlass_store::{NewCluster, SealKey, SqlStore, StoreUrl};
 
 use super::*;
+use crate::agents::door::{Admitted, Door, REPORT_ONLY_AFTER};
+use crate::pki::{PeerCertificate, Revocations};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -17,6 +19,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 struct World {
     store: Arc<dyn Store>,
     authority: Arc<Authority>,
+    door: Door,
     cluster: Uuid,
     start: Timestamp,
     _dir: tempfile::TempDir,
@@ -48,25 +51,38 @@ impl World {
             reported: nothing,
         };
         store.open_session(cluster, &hello, start).await.expect("a session");
-        Self { store, authority, cluster, start, _dir: dir }
+        let door = Door {
+            store: Arc::clone(&store),
+            authority: Arc::clone(&authority),
+            revocations: Revocations::default(),
+            report_only_after: REPORT_ONLY_AFTER,
+        };
+        Self { store, authority, door, cluster, start, _dir: dir }
     }
 
     /// A certificate that is so old at the start of the world.
-    async fn certificate(&self, age: Duration) -> PeerCertificate {
+    async fn certificate(&self, age: Duration) -> Peer {
         let key = KeyPair::generate().expect("a key");
         let csr = CertificateParams::default().serialize_request(&key).expect("a request");
         let csr = CertificateRequest::parse(csr.der()).expect("a request");
         let at = self.start - age;
-        let issued = of_key(self.store.as_ref(), &self.authority, &csr, self.cluster, at).await.expect("a certificate");
-        PeerCertificate { cluster: self.cluster, serial: issued.serial, not_after: issued.not_after }
+        let issued = of_key(self.store.as_ref(), &self.authority, &csr, (self.cluster, None), at);
+        let issued = issued.await.expect("a certificate");
+        self.peer(PeerCertificate { cluster: self.cluster, serial: issued.serial, not_after: issued.not_after })
+    }
+
+    fn peer(&self, certificate: PeerCertificate) -> Peer {
+        Peer { certificate, address: ([127, 0, 0, 1], 1).into() }
     }
 
     /// What the hub answers to a call and to a renewal so much later; empty for yes.
-    async fn answers(&self, peer: &PeerCertificate, later: Duration, kube_system_uid: &str) -> (String, String) {
-        let (store, now) = (self.store.as_ref(), self.start + later);
-        let text =
-            |answer: Result<(), Status>| answer.err().map(|status| status.message().to_owned()).unwrap_or_default();
-        (text(check(store, peer, now).await), text(check_renewal(store, peer, kube_system_uid, now).await))
+    async fn answers(&self, peer: &Peer, later: Duration, kube_system_uid: &str) -> (String, String) {
+        let now = self.start + later;
+        let text = |answer: Admitted<_>| match answer {
+            Ok(_) => String::new(),
+            Err(not) => not.status(peer).message().to_owned(),
+        };
+        (text(self.door.called(peer, now).await), text(self.door.renewing(peer, kube_system_uid, now).await))
     }
 }
 
@@ -81,18 +97,20 @@ async fn a_certificate_that_has_ended_may_renew_within_the_grace_and_do_nothing_
         assert_eq!(renewal, "");
     }
     let (_, renewal) = world.answers(&peer, 98 * DAY, "home").await;
-    assert!(renewal.contains("more than 90 days ago") && renewal.contains("windlass cluster token"), "{renewal}");
+    assert!(renewal.contains("more than 90 days ago") && renewal.contains("windlass cluster rejoin"), "{renewal}");
 }
 
 #[tokio::test]
 async fn the_word_for_an_agent_says_that_renewing_helps_only_when_it_does() {
     let world = World::new().await;
     let peer = world.certificate(Duration::ZERO).await;
-    let ended = check(world.store.as_ref(), &peer, world.start + 8 * DAY).await.expect_err("a refusal");
-    assert_eq!(ended.metadata().get(CERTIFICATE).map(|word| word.as_bytes()), Some(&b"ended"[..]));
-    let unknown = PeerCertificate { serial: "01".into(), ..peer };
-    let unknown = check(world.store.as_ref(), &unknown, world.start).await.expect_err("a refusal");
-    assert!(unknown.metadata().get(CERTIFICATE).is_none());
+    let status = async |peer: &Peer, later| {
+        world.door.called(peer, world.start + later).await.expect_err("a refusal").status(peer)
+    };
+    let ended = status(&peer, 8 * DAY).await;
+    assert_eq!(ended.metadata().get("windlass-certificate").map(|word| word.as_bytes()), Some(&b"ended"[..]));
+    let unknown = world.peer(PeerCertificate { serial: "01".into(), ..peer.certificate });
+    assert!(status(&unknown, Duration::ZERO).await.metadata().get("windlass-certificate").is_none());
 }
 
 #[tokio::test]
@@ -101,8 +119,8 @@ async fn refused_renewals_say_why() {
     let older = world.certificate(DAY).await;
     let peer = world.certificate(Duration::ZERO).await;
     let after = 8 * DAY;
-    let stranger = PeerCertificate { serial: "01".into(), ..peer.clone() };
-    let foreign = PeerCertificate { cluster: Uuid::from_u128(9), ..peer.clone() };
+    let stranger = world.peer(PeerCertificate { serial: "01".into(), ..peer.certificate.clone() });
+    let foreign = world.peer(PeerCertificate { cluster: Uuid::from_u128(9), ..peer.certificate.clone() });
     for (who, uid, want) in [
         (&older, "home", "a newer one was issued"),
         (&peer, "elsewhere", "another cluster than before"),

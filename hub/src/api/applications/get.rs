@@ -4,13 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use windlass_domain::application::Application;
+use windlass_domain::explain::kept_on;
 use windlass_domain::name::ApplicationName;
+use windlass_domain::status::{self, ConditionKind};
 use windlass_domain::time::Timestamp;
+use windlass_store::ApplicationView;
 
 use crate::api::Shared;
 use crate::api::caller::Named;
 use crate::api::error::{ApiError, Result};
-use crate::api::view::{ApplicationObject, SyncWindowView};
+use crate::api::view::{ApplicationObject, Condition, SyncWindowView};
 
 /// One application with its targets.
 #[utoipa::path(get, path = "/api/v1/applications/{namespace}/{name}", tag = "applications",
@@ -30,6 +33,7 @@ pub(super) async fn object(shared: &Shared, name: &ApplicationName) -> Result<Ap
     let now = shared.state.clock.now();
     let mut object = ApplicationObject::of(&view, now);
     windows(shared, &view.application, &mut object, now).await?;
+    kept(shared, &view, &mut object, now).await?;
     Ok(object)
 }
 
@@ -46,6 +50,22 @@ async fn windows(
     for target in &mut object.item.targets {
         let Some(cluster) = clusters.iter().find(|cluster| cluster.uid == target.cluster_uid) else { continue };
         target.sync_window = SyncWindowView::at(&project.spec.windows_for(application, cluster), now);
+    }
+    Ok(())
+}
+
+/// Says which clusters still have it although it is not listed there.
+async fn kept(shared: &Shared, view: &ApplicationView, object: &mut ApplicationObject, now: Timestamp) -> Result<()> {
+    let uid = view.application.uid;
+    for cluster in shared.state.registry.keepers_of(uid) {
+        let Some(cluster) = shared.state.store.clusters().await?.into_iter().find(|known| known.uid == cluster) else {
+            continue;
+        };
+        if view.targets.iter().all(|target| target.cluster != cluster.uid) {
+            let message = kept_on(&cluster.name).sentence;
+            let frozen = status::Condition { kind: ConditionKind::Frozen, message, since: now };
+            object.item.status.conditions.push(Condition::of(&frozen, Some(&cluster.name)));
+        }
     }
     Ok(())
 }

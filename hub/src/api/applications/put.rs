@@ -1,43 +1,29 @@
 //! `PUT /applications/{namespace}/{name}` and `POST /applications`: an Argo CD Application manifest, as it stands.
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::HeaderMap;
 use jiff::SignedDuration;
 use serde_json::Value;
 use windlass_domain::application::{Application, ApplicationManifest, InvalidApplication, Metadata, Origin};
 use windlass_domain::dependency::{self, Node};
 use windlass_domain::name::ApplicationName;
 use windlass_domain::time::Timestamp;
-use windlass_store::PutOutcome;
+use windlass_store::Expected;
 
-use super::get::{etag, object};
+use super::get::object;
 use crate::api::caller::Caller;
 use crate::api::error::{ApiError, Result};
-use crate::api::input::{Body, Parameters, if_match};
+use crate::api::input::{Body, Parameters};
 use crate::api::view::ApplicationObject;
+use crate::api::written::{self, ATTEMPTS};
 use crate::api::{Shared, route};
-
-/// Tells `changed` from `unchanged`, which are both 200.
-pub(crate) const OUTCOME: &str = "x-windlass-outcome";
 
 /// Argo CD's annotation: an RFC 3339 time.
 const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 /// Clocks differ, and pipelines take their time.
 const APPROVED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// How often a write is tried while others write the same application.
-const ATTEMPTS: u32 = 3;
-
-/// What the caller expects to be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expected {
-    Anything,
-    Nothing,
-    Revision(u64),
-}
-
-type Answer = (StatusCode, HeaderMap, Json<ApplicationObject>);
+type Answer = written::Answer<ApplicationObject>;
 
 /// Creates or replaces an application. `If-Match` with the revision that was read refuses to overwrite somebody else's change.
 #[utoipa::path(put, path = "/api/v1/applications/{namespace}/{name}", tag = "applications",
@@ -56,11 +42,7 @@ pub(crate) async fn put(
         let message = format!("the manifest is of {}, the path of {namespace}/{name}; make them equal", manifest.name);
         return Err(ApiError::invalid("metadata.name", message));
     }
-    let expected = match if_match(&headers)? {
-        Some(revision) => Expected::Revision(revision),
-        None => Expected::Anything,
-    };
-    write(&shared, &caller, &manifest, expected).await
+    write(&shared, &caller, &manifest, written::expected(&headers)?).await
 }
 
 /// Creates an application; one that is there already is a conflict, unless `upsert=true`.
@@ -84,9 +66,10 @@ async fn write(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest,
     let mut attempt = 1;
     loop {
         let existing = admit(shared, caller, manifest).await?;
-        expected.check(&manifest.name, existing.as_ref())?;
+        let found = existing.as_ref().map(|existing| existing.revision);
+        written::check("application", &manifest.name.to_string(), found, expected)?;
         // The revision 0 belongs to nothing: the store then only creates.
-        let seen = existing.as_ref().map_or(0, |existing| existing.revision);
+        let seen = found.unwrap_or(0);
         match store(shared, manifest, seen).await {
             Ok(answer) => {
                 confirm_by_annotation(shared, caller, manifest, existing.as_ref()).await?;
@@ -124,39 +107,7 @@ async fn store(shared: &Shared, manifest: &ApplicationManifest, seen: u64) -> Re
     let put = shared.state.store.put_application(manifest, Origin::Api, Some(seen), now).await?;
     // Whatever the outcome: the answer of the write that changed it may have been lost, and nobody told.
     shared.state.desired.application_changed(&put.value.name, put.value.revision);
-    let status = if put.outcome == PutOutcome::Created { StatusCode::CREATED } else { StatusCode::OK };
-    let object = object(shared, &manifest.name).await?;
-    let mut headers = etag(put.value.revision);
-    headers.insert(OUTCOME, HeaderValue::from_static(word(put.outcome)));
-    Ok((status, headers, Json(object)))
-}
-
-// === impl Expected ===
-
-impl Expected {
-    fn check(self, name: &ApplicationName, existing: Option<&Application>) -> Result<()> {
-        match (self, existing) {
-            (Self::Nothing, Some(_)) => {
-                Err(ApiError::conflict(format!("application {name} exists already; use upsert to change it")))
-            }
-            (Self::Revision(_), None) => Err(ApiError::not_found("application", &name.to_string())),
-            (Self::Revision(expected), Some(existing)) if expected != existing.revision => {
-                let found = existing.revision;
-                Err(ApiError::conflict(format!(
-                    "application {name} is at revision {found}, not {expected}: read it and change that"
-                )))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-pub(crate) fn word(outcome: PutOutcome) -> &'static str {
-    match outcome {
-        PutOutcome::Created => "created",
-        PutOutcome::Changed => "changed",
-        PutOutcome::Unchanged => "unchanged",
-    }
+    Ok(written::answer(put.value.revision, put.outcome, object(shared, &manifest.name).await?))
 }
 
 /// The grant for what is written and, where it replaces something, for that too: a project cannot be entered or robbed by renaming it in the manifest.

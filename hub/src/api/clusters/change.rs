@@ -6,13 +6,14 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use windlass_store::ClusterView;
+use windlass_domain::identity::record::{Event, Word};
+use windlass_store::{ClusterView, IdentityEvent};
 
 use super::{check_aliases, check_labels, object};
 use crate::api::Shared;
-use crate::api::caller::Named;
+use crate::api::caller::{Caller, Named};
 use crate::api::error::Result;
-use crate::api::input::Body;
+use crate::api::input::{Body, Parameters};
 use crate::api::view::ClusterObject;
 
 /// What to change; absent parts stay.
@@ -49,11 +50,31 @@ pub(crate) async fn change(
     Ok(Json(object(&shared, &cluster.name).await?))
 }
 
-/// Removes a cluster, its tokens, its certificates and its desired state; its session ends. Objects in it are left as they are.
-#[utoipa::path(delete, path = "/api/v1/clusters/{name}", tag = "clusters", params(("name" = String, Path)), responses((status = 204)))]
-pub(crate) async fn delete(State(shared): State<Shared>, Named(view): Named<ClusterView>) -> Result<StatusCode> {
-    shared.state.store.delete_cluster(&view.cluster.name).await?;
-    shared.state.registry.disconnect(view.cluster.uid, "the cluster was removed from the hub");
-    shared.state.desired.clusters_changed();
+/// Removes a cluster, its tokens, its certificates (revoked for good) and its desired state; its session ends. Objects in it are left as they are. With
+/// `cascade=true` its agent deletes them first: 202 is answered, and the cluster goes when they have gone.
+#[utoipa::path(delete, path = "/api/v1/clusters/{name}", tag = "clusters", params(("name" = String, Path), ("cascade" = Option<bool>, Query)),
+    responses((status = 202), (status = 204)))]
+pub(crate) async fn delete(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Named(view): Named<ClusterView>,
+    parameters: Parameters,
+) -> Result<StatusCode> {
+    let cascade: Option<bool> = parameters.only(&["cascade"])?.parsed("cascade", "true or false")?;
+    let (state, name) = (&shared.state, &view.cluster.name);
+    if cascade == Some(true) {
+        let moved = state.store.remove_cluster(name, caller.name(), state.clock.now()).await?;
+        state.registry.notify(&moved);
+        state.desired.clusters_changed();
+        return Ok(StatusCode::ACCEPTED);
+    }
+    let now = state.clock.now();
+    let word = Word { by: caller.name().to_owned(), at: now, reason: "removed".into() };
+    let event = Event::Revoked { word, serial: None };
+    state.store.change_identity(view.cluster.uid, &IdentityEvent { event, from: String::new() }, now).await?;
+    super::trust::write_down(&shared, &view, caller.name(), "removed").await?;
+    state.store.delete_cluster(name).await?;
+    state.registry.disconnect(view.cluster.uid, "the cluster was removed from the hub");
+    state.desired.clusters_changed();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -49,8 +49,14 @@ impl Listing for Clusters {
     responses((status = 200, body = ClusterObject), (status = 404, body = crate::api::error::Problem)))]
 pub(crate) async fn get(State(shared): State<Shared>, Named(view): Named<ClusterView>) -> Result<Json<ClusterObject>> {
     let (store, authority, clock) = (&shared.state.store, &shared.state.authority, &shared.state.clock);
-    let (newest, now) = (store.newest_certificate(view.cluster.uid).await?, clock.now());
-    let certificate = newest.map(|newest| CertificateView::of(newest, authority.trust_domain(), now));
+    // The one in use; before its first use, the newest.
+    let used = match &view.identity.current {
+        Some(serial) => store.certificate(serial).await?,
+        None => store.newest_certificate(view.cluster.uid).await?,
+    };
+    let now = clock.now();
+    let certificate = used.map(|newest| CertificateView::of(newest, authority.trust_domain(), now));
     let freezes = store.freezes().await?;
-    Ok(Json(ClusterObject { certificate, ..ClusterObject::of(view, now).frozen_by(&freezes) }))
+    let frozen_targets = shared.state.registry.frozen_on(view.cluster.uid).into_iter().map(Into::into).collect();
+    Ok(Json(ClusterObject { certificate, frozen_targets, ..ClusterObject::of(view, now).frozen_by(&freezes) }))
 }

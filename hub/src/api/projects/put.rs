@@ -1,24 +1,19 @@
 //! `PUT /projects/{name}` and `POST /projects`: an Argo CD AppProject manifest, as it stands.
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::HeaderMap;
 use serde_json::Value;
-use windlass_domain::project::{AppProject, InvalidProject, ProjectManifest};
-use windlass_store::{Expected, PutOutcome};
+use windlass_domain::project::{InvalidProject, ProjectManifest};
+use windlass_store::Expected;
 
-use crate::api::applications::get::etag;
-use crate::api::applications::put::{OUTCOME, word};
 use crate::api::caller::Caller;
 use crate::api::error::{ApiError, Result};
-use crate::api::input::{Body, Parameters, if_match};
+use crate::api::input::{Body, Parameters};
 use crate::api::view::ProjectObject;
+use crate::api::written::{self, ATTEMPTS, check};
 use crate::api::{Shared, route};
 
-/// How often a write is tried while others write the same project.
-const ATTEMPTS: u32 = 3;
-
-type Answer = (StatusCode, HeaderMap, Json<ProjectObject>);
+type Answer = written::Answer<ProjectObject>;
 
 /// Creates or replaces a project; its applications are looked at anew. `If-Match` with the revision that was read refuses to overwrite somebody else's change.
 #[utoipa::path(put, path = "/api/v1/projects/{name}", tag = "projects",
@@ -37,8 +32,7 @@ pub(crate) async fn put(
         let message = format!("the manifest is of {:?}, the path of {name:?}; make them equal", manifest.name);
         return Err(ApiError::invalid("metadata.name", message));
     }
-    let expected = if_match(&headers)?.map_or(Expected::Anything, Expected::Revision);
-    write(&shared, &caller, &manifest, expected).await
+    write(&shared, &caller, &manifest, written::expected(&headers)?).await
 }
 
 /// Creates a project; one that is there already is a conflict, unless `upsert=true`.
@@ -64,7 +58,7 @@ async fn write(shared: &Shared, caller: &Caller, manifest: &ProjectManifest, exp
         let existing = shared.state.store.project(&manifest.name).await?;
         let action = if existing.is_some() { route::UPDATE } else { route::CREATE };
         caller.require(route::PROJECTS, action, &manifest.name)?;
-        check(&manifest.name, existing.as_ref(), expected)?;
+        check("project", &manifest.name, existing.as_ref().map(|existing| existing.revision), expected)?;
         let seen = existing.map_or(Expected::Nothing, |existing| Expected::Revision(existing.revision));
         match store(shared, manifest, seen).await {
             Err(error) if error.is_conflict() && expected == Expected::Anything && attempt < ATTEMPTS => attempt += 1,
@@ -73,30 +67,11 @@ async fn write(shared: &Shared, caller: &Caller, manifest: &ProjectManifest, exp
     }
 }
 
-fn check(name: &str, existing: Option<&AppProject>, expected: Expected) -> Result<()> {
-    match (expected, existing) {
-        (Expected::Nothing, Some(_)) => {
-            Err(ApiError::conflict(format!("project {name:?} exists already; use upsert to change it")))
-        }
-        (Expected::Revision(_), None) => Err(ApiError::not_found("project", name)),
-        (Expected::Revision(expected), Some(existing)) if expected != existing.revision => {
-            let found = existing.revision;
-            Err(ApiError::conflict(format!(
-                "project {name:?} is at revision {found}, not {expected}: read it and change that"
-            )))
-        }
-        _ => Ok(()),
-    }
-}
-
 async fn store(shared: &Shared, manifest: &ProjectManifest, seen: Expected) -> Result<Answer> {
     let put = shared.state.store.put_project(manifest, seen, shared.state.clock.now()).await?;
     // Whatever the outcome: the answer of the write that changed it may have been lost, and nobody told.
     shared.state.desired.project_changed(&put.value.name);
-    let status = if put.outcome == PutOutcome::Created { StatusCode::CREATED } else { StatusCode::OK };
-    let mut headers = etag(put.value.revision);
-    headers.insert(OUTCOME, HeaderValue::from_static(word(put.outcome)));
-    Ok((status, headers, Json(ProjectObject::of(&put.value))))
+    Ok(written::answer(put.value.revision, put.outcome, ProjectObject::of(&put.value)))
 }
 
 fn parse(body: &Value) -> Result<ProjectManifest> {

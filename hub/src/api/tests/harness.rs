@@ -64,8 +64,17 @@ impl Api {
         let service = desired::Service::new(Arc::clone(&store), git, registry.clone(), clock.clone(), settings);
         let (service, desired) = service.await.expect("a service");
         let advertised =
-            Advertised { api_url: "https://hub.example:8443".into(), agents_address: "hub.example:8444".into() };
-        let state = State { store: Arc::clone(&store), desired, registry, authority, clock: clock.clone(), advertised };
+            Advertised { api_url: "https://hub.example:8443".into(), agents_address: "hub.example:8444".into(), agent_image: windlass_domain::install::IMAGE.into() };
+        let state = State {
+            store: Arc::clone(&store),
+            desired,
+            calls: Arc::new(agents::Calls::new(registry.clone(), clock.clone())),
+            registry,
+            authority,
+            clock: clock.clone(),
+            advertised,
+            revocations: pki::Revocations::default(),
+        };
         let stop = CancellationToken::new();
         let mut api = Self { store, clock, router: router(state), admin: String::new(), stop, _dir: dir };
         api.admin = api.token_of(Principal::administrator("admin")).await;

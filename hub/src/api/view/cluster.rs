@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_domain::health::HealthStatus;
 use windlass_domain::history::{Freeze, FreezeScope};
+use windlass_domain::identity::record::{Alert, AlertKind, IdentityRecord};
+use windlass_domain::identity::standing::{Standing, TrustState};
 use windlass_domain::identity::{JoinFile, SpiffeId};
 use windlass_domain::status::SyncStatus;
 use windlass_domain::time::Timestamp;
@@ -49,6 +51,15 @@ pub(crate) struct ClusterObject {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) join_token_expires_at: Option<Timestamp>,
+    /// Whether its agent has told what the cluster serves.
+    pub(crate) inventoried: bool,
+    /// When the manifest that installs its agent was fetched last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) install_fetched_at: Option<Timestamp>,
+    /// Where its agent is told to connect, when that is a word of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) agents_address: Option<String>,
     /// What its agent said that the hub could not take, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
@@ -58,9 +69,80 @@ pub(crate) struct ClusterObject {
     /// Who stopped all writes here, and why; freezes of projects and applications are shown with these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) frozen: Option<String>,
+    /// What its agent keeps although the hub does not list it there: left as it is. Only where one cluster is asked for, and while its session is up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) frozen_targets: Vec<FrozenTargetView>,
+    /// How far it is trusted.
+    pub(crate) identity: IdentityView,
+    /// Who wants it gone, once its objects are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) removing: Option<String>,
 }
 
-/// The certificate that was issued last to a cluster's agent.
+/// A target that was missing from the list that the agent got.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FrozenTargetView {
+    /// The application's uid.
+    pub(crate) uid: Uuid,
+    /// namespace/name, as the agent knows it.
+    pub(crate) application: String,
+}
+
+impl From<windlass_domain::exchange::FrozenTarget> for FrozenTargetView {
+    fn from(frozen: windlass_domain::exchange::FrozenTarget) -> Self {
+        Self { uid: frozen.application, application: frozen.name }
+    }
+}
+
+/// How far a cluster is trusted, and what somebody should look at.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IdentityView {
+    /// `Trusted`, `NotJoined`, `Expired`, `ReportOnly`, `Replaced`, `Quarantined` or `Revoked`.
+    #[schema(value_type = String)]
+    pub(crate) state: TrustState,
+    /// Why; absent where all is well.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) reason: String,
+    /// What a person may do.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) next_step: String,
+    /// Where the last session came from.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) from: String,
+    /// The agent's installation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instance: Option<Uuid>,
+    /// Uid of the cluster's namespace `kube-system`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) kube_system_uid: String,
+    /// A certificate that was issued and is not used yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_serial: Option<String>,
+    /// What was refused, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) alerts: Vec<AlertView>,
+}
+
+/// Something that was refused.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AlertView {
+    /// `SupersededCertificate`, `ClonedIdentity`, `RevokedCertificate`, `OtherCluster` or `JoinToken`.
+    #[schema(value_type = String)]
+    pub(crate) kind: AlertKind,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) at: Timestamp,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) serial: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) from: String,
+    /// How often; what repeats within ten minutes counts once.
+    pub(crate) count: u32,
+}
+
+/// The certificate that a cluster's agent uses.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CertificateView {
@@ -108,8 +190,21 @@ pub(crate) struct Joining {
     /// What `windlass-agent --join` reads: {version, hub, agents, cluster, token, pins}.
     #[schema(value_type = Object)]
     pub(crate) join: JoinFile,
+    /// Only where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) install: Option<Installation>,
     #[schema(value_type = String, format = DateTime)]
     pub(crate) expires_at: Timestamp,
+}
+
+/// How the agent is installed. Both parts hold the join token.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Installation {
+    /// Gives the manifest out, once.
+    pub(crate) url: String,
+    /// The manifest, as YAML.
+    pub(crate) manifest: String,
 }
 
 // === impl ClusterObject ===
@@ -135,7 +230,13 @@ impl ClusterObject {
             (false, Some(_)) => Connection::Disconnected,
             (false, None) => Connection::Pending,
         };
+        let identity = IdentityView::of(view.identity, &cluster.name, view.certificate_not_after, now);
+        let removing = view.removal.map(|removal| {
+            format!("it goes when its objects have gone; {} asked for it at {}", removal.by, removal.at)
+        });
         Self {
+            identity,
+            removing,
             uid: cluster.uid,
             name: cluster.name,
             labels: cluster.labels,
@@ -155,10 +256,36 @@ impl ClusterObject {
             certificate_not_after: view.certificate_not_after,
             certificate: None,
             join_token_expires_at: view.join_token_expires_at,
+            inventoried: view.inventoried,
+            install_fetched_at: view.install_fetched_at,
+            agents_address: view.agents_address,
             problem: view.problem,
             created_at: cluster.created_at,
             revision: cluster.revision,
             frozen: None,
+            frozen_targets: vec![],
+        }
+    }
+}
+
+// === impl IdentityView ===
+
+impl IdentityView {
+    fn of(record: IdentityRecord, name: &str, not_after: Option<Timestamp>, now: Timestamp) -> Self {
+        let Standing { state, reason, next_step } = record.standing(name, not_after, now);
+        let alert = |alert: Alert| {
+            let Alert { kind, at, serial, from, count } = alert;
+            AlertView { kind, at, serial, from, count }
+        };
+        Self {
+            state,
+            reason,
+            next_step,
+            from: record.from,
+            instance: record.instance,
+            kube_system_uid: record.kube_system_uid,
+            next_serial: record.next.filter(|_| record.current.is_some()),
+            alerts: record.alerts.into_iter().map(alert).collect(),
         }
     }
 }

@@ -25,7 +25,8 @@ fn gate<'a>(application: &'a Application, spec: serde_json::Value) -> Gate<'a> {
         json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "shop"}, "spec": spec});
     let ProjectManifest { name, metadata, spec } = ProjectManifest::parse(&manifest).expect("a project");
     let (uid, created_at) = (Uuid::from_u128(8), from_millis(0));
-    Gate { application, project: AppProject { uid, name, metadata, spec, created_at, revision: 1 } }
+    let project = AppProject { uid, name, metadata, spec, created_at, revision: 1 };
+    Gate { application, project, customizations: None }
 }
 
 fn clusters() -> Vec<Cluster> {

@@ -109,6 +109,7 @@ impl SyncBody {
             retry: self.retry.as_ref().map(RetryBody::retry).transpose()?,
             timeout_seconds: self.timeout_seconds,
             settings: None,
+            pinned: self.revision.is_some(),
             info: self.info.iter().map(|note| (note.name.clone(), note.value.clone())).collect(),
         })
     }
