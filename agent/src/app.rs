@@ -1,6 +1,7 @@
 //! The only wiring: from arguments to running tasks.
 
-use std::path::Path;
+mod keeping;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,24 +13,28 @@ use tokio_util::sync::CancellationToken;
 use windlass_domain::cluster::ClusterFacts;
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
-use windlass_domain::identity::JoinFile;
 use windlass_runtime::admin::{Admin, Readiness};
 use windlass_runtime::clock::Clock;
 use windlass_runtime::shutdown::Shutdown;
 use windlass_runtime::{telemetry, tls};
 
 use crate::args::Args;
-use crate::desired::{DirectoryChunks, Durable, SealKey};
-use crate::identity::{self, Credentials, Identity};
+use crate::identity::{self, Credentials};
 use crate::intake::Intake;
+use crate::live::Live;
 use crate::link::{self, Connection, Fetcher};
+use crate::observe::client::ActingAs;
 use crate::observe::{Cluster, WatchScope, Watches, discovery};
+use crate::script::judge::Judge;
 use crate::sync::engine::{Engine, Fetch, Parts};
 use crate::sync::execute::Executor;
 use crate::sync::input::Input;
+use keeping::Keeping;
 
 /// Events that may wait for the engine. Watches then wait too, and the apiserver keeps what they have not read.
 const INBOX: usize = 1024;
+/// Verdicts that may wait for the engine: each holds an object.
+const VERDICTS: usize = 8;
 /// How long the tasks have to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// How often a cluster that does not answer at the start is asked again.
@@ -72,19 +77,27 @@ async fn run(args: Args) -> Result<()> {
 /// Everything bottom-up: the cluster, who we are, the durable copy, the engine, the link.
 async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readiness) -> Result<()> {
     let cluster = Cluster::connect(args.kubeconfig.as_deref(), clock.clone()).await.context("the cluster")?;
+    let keeping = Keeping::of(args, clock).await?;
+    let home = keeping.namespace().unwrap_or_else(|| DEFAULT_HOME.to_owned());
+    let cluster = match &args.impersonate {
+        Some(account) => cluster.acting_as(ActingAs { account: account.clone(), home: home.clone() }),
+        None => cluster,
+    };
+    // A replica that stands by is as ready as it can be.
+    let kept = keeping.open(clock, shutdown, || readiness.set(LINKED, true)).await?;
+    readiness.set(LINKED, false);
     let (facts, served) = first_answer(&cluster, clock).await;
-    let identity = identify(args, &facts, clock).await?;
+    let identity = kept.identity(args, &facts, clock).await?;
+    let (files, durable, lost) = (kept.files, kept.durable, kept.lost);
     let (installation, cluster_uid) = (identity.installation, identity.cluster);
     let credentials = Credentials::new(identity);
     let kube_system_uid = facts.kube_system_uid.clone();
-    let store = DirectoryChunks::open(args.state_dir.clone()).await.context("the state directory")?;
-    let durable = Durable::open(store, seal_key(&args.identity_dir)?).await.context("the durable copy")?;
 
     let (inbox, engine_inbox) = mpsc::channel(INBOX);
     let (events, seen) = mpsc::channel(INBOX);
     let (to_link, link_inbox) = mpsc::channel(INBOX);
     let (rediscover, discovery_due) = mpsc::channel(1);
-    let watches = Watches::new(cluster.clone(), WatchScope::All, events, shutdown.clone());
+    let watches = Watches::new(cluster.clone(), scope(args), events, shutdown.clone());
     let intake = Intake::restore(
         cluster_uid,
         durable.clone(),
@@ -95,7 +108,10 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
         inbox.clone(),
     );
     let intake = Arc::new(intake);
-    let service = link::Service::new(credentials.clone(), clock.clone(), link_inbox, Arc::clone(&intake));
+    let service = link::Service::new(credentials.clone(), clock.clone(), link_inbox, Arc::clone(&intake))
+        .answering(Arc::new(Live::new(cluster.clone(), inbox.clone())));
+    let judge = Judge::new(clock.clone());
+    let (verdicts, judged) = mpsc::channel(VERDICTS);
     let engine = Engine::restore(
         Parts {
             installation: installation.to_string(),
@@ -103,9 +119,9 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
             durable,
             watches: watches.clone(),
             discovery: served,
-            executor: Executor::new(cluster.clone(), inbox.clone()),
+            executor: Executor::new(cluster.clone(), inbox.clone(), judge.clone()),
             rediscover: rediscover.clone(),
-            home: home(),
+            home,
             link: to_link,
             fetcher: Arc::new(FromHub(service.fetcher())),
         },
@@ -114,22 +130,28 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     let (pauses, paused) = mpsc::channel(8);
     watches.watch_pauses(pauses);
     shutdown.spawn(pass_on(seen, inbox.clone(), Input::Observed));
+    shutdown.spawn(judge.run(verdicts, shutdown.token()));
+    shutdown.spawn(pass_on(judged, inbox.clone(), Input::Judged));
     shutdown.spawn(pass_on(paused, inbox.clone(), Input::Paused));
     watches.watch_definitions(rediscover);
     shutdown.spawn(follow_discovery(cluster, discovery_due, clock.clone(), intake, inbox));
     shutdown.spawn(show_connection(service.connection(), readiness));
     shutdown.spawn(service.run(shutdown.token()));
-    let renewing = identity::keep_renewed(credentials, args.identity_dir.clone(), kube_system_uid, clock.clone());
+    let renewing = identity::keep_renewed(credentials, files, kube_system_uid, clock.clone());
     shutdown.spawn(until(shutdown.token(), renewing));
     tracing::info!(cluster = %cluster_uid, "agent is working");
-    engine.run(engine_inbox, shutdown.token()).await;
-    Ok(())
+    tokio::select! {
+        () = engine.run(engine_inbox, shutdown.token()) => Ok(()),
+        Ok(holder) = lost => anyhow::bail!("the agent's Lease was taken over by {holder}"),
+    }
 }
 
-/// The namespace of the agent's own pod, or the one that it is installed in by default.
-fn home() -> String {
-    let told = std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace").ok();
-    told.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_HOME.to_owned())
+/// An agent that was given namespaces may look nowhere else.
+fn scope(args: &Args) -> WatchScope {
+    match args.namespaces.is_empty() {
+        true => WatchScope::All,
+        false => WatchScope::Namespaces(args.namespaces.iter().cloned().collect()),
+    }
 }
 
 /// An apiserver that does not answer is waited for: an agent starts with its node.
@@ -146,55 +168,6 @@ async fn first_answer(cluster: &Cluster, clock: &Clock) -> (ClusterFacts, Discov
             }
         }
     }
-}
-
-async fn identify(args: &Args, facts: &ClusterFacts, clock: &Clock) -> Result<Identity> {
-    if let Some(identity) = Identity::load(&args.identity_dir)? {
-        return Ok(identity);
-    }
-    let Some(path) = &args.join else {
-        anyhow::bail!(
-            "this agent has not joined a hub: run `windlass cluster add NAME -o join.json` and start it with --join join.json"
-        );
-    };
-    let text = std::fs::read_to_string(path).with_context(|| format!("the join file {}", path.display()))?;
-    // The parser's words could repeat what it read, and that is a secret.
-    let file: JoinFile = serde_json::from_str(&text).map_err(|e| {
-        anyhow::anyhow!("{} is not a join file (line {}, column {})", path.display(), e.line(), e.column())
-    })?;
-    let identity = identity::join(&file, &args.identity_dir, facts, clock).await?;
-    tracing::info!(cluster = %identity.cluster, hub = file.hub, "joined");
-    Ok(identity)
-}
-
-/// The key of the durable copy lies beside the agent's own, outside what it seals.
-fn seal_key(directory: &Path) -> Result<SealKey> {
-    let path = directory.join("seal.key");
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let bytes: [u8; 32] =
-                bytes.try_into().map_err(|_| anyhow::anyhow!("{} is not a key of 32 bytes", path.display()))?;
-            Ok(SealKey::new(bytes))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = SealKey::generate()?;
-            write_private(&path, key.expose()).with_context(|| format!("writing {}", path.display()))?;
-            Ok(key)
-        }
-        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
-    }
-}
-
-/// Whole or not at all: a crash leaves no half a key behind.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let beside = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    std::fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 async fn pass_on<T>(mut seen: mpsc::Receiver<T>, inbox: mpsc::Sender<Input>, input: impl Fn(T) -> Input) {

@@ -16,10 +16,13 @@ pub(crate) mod test_pki;
 mod tests;
 
 use rustls_pki_types::CertificateDer;
+use secrecy::SecretString;
 use uuid::Uuid;
 use windlass_domain::digest::DigestKey;
 use windlass_domain::time::Timestamp;
 use windlass_runtime::tls::PemIdentity;
+
+use crate::link::Proxy;
 
 pub use credentials::Credentials;
 pub use files::Files;
@@ -39,6 +42,10 @@ pub struct Identity {
     pub trust_domain: String,
     /// `host:port` of the hub's agents listener.
     pub agents_address: String,
+    /// What stands between this agent and the hub, if anything does.
+    pub proxy: Option<Proxy>,
+    /// The same, as it was told.
+    pub(crate) proxy_text: Option<SecretString>,
     /// Uid of the namespace `kube-system` at the join: another uid is another cluster.
     pub kube_system_uid: String,
     /// Key under which Secrets are digested.

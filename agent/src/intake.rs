@@ -12,7 +12,7 @@ use windlass_domain::cluster::ClusterFacts;
 use windlass_domain::desired_state::{Delta, DesiredState, Position, Refused};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
-use windlass_domain::exchange::distrusted_rows;
+use windlass_domain::exchange::{FrozenTarget, MAX_FROZEN, distrusted_rows};
 use windlass_domain::target::TargetRow;
 use windlass_runtime::clock::Clock;
 
@@ -50,6 +50,7 @@ struct Stated {
     rows: Digest,
     discovery: Discovery,
     facts: ClusterFacts,
+    frozen: Vec<FrozenTarget>,
 }
 
 // === impl Intake ===
@@ -81,7 +82,8 @@ impl Intake {
             position = None;
             state.frozen = state.rows.keys().copied().collect();
         }
-        let stated = Stated { position, rows: state.digest(), discovery, facts };
+        let frozen = named(&state);
+        let stated = Stated { position, rows: state.digest(), discovery, facts, frozen };
         Self {
             durable,
             held: Mutex::new(Held { position, state }),
@@ -131,15 +133,28 @@ impl Intake {
         let first = held.position.is_none();
         held.position = Some(delta.to);
         let frozen = next.frozen.clone();
+        let named = named(&next);
         held.state = next;
         {
             let mut stated = self.stated.lock();
             stated.position = Some(delta.to);
             stated.rows = delta.digest;
+            stated.frozen = named;
         }
         let rows = Input::Rows { changed: delta.rows, finished: delta.finished, frozen, first };
         self.engine.send(rows).await.map_err(|_| "the agent is stopping".to_owned())
     }
+}
+
+/// The targets that the hub's list lacks, as it is told of them.
+fn named(state: &DesiredState) -> Vec<FrozenTarget> {
+    let name = |application: &Uuid| match state.rows.get(application) {
+        Some(TargetRow::Present(spec)) => spec.name.to_string(),
+        Some(TargetRow::Removing(removing)) => removing.name.to_string(),
+        None => String::new(),
+    };
+    let frozen = state.frozen.iter().take(MAX_FROZEN);
+    frozen.map(|application| FrozenTarget { application: *application, name: name(application) }).collect()
 }
 
 #[async_trait]
@@ -151,6 +166,7 @@ impl Desired for Intake {
             rows: stated.rows,
             discovery: stated.discovery.digest(),
             facts: stated.facts.clone(),
+            frozen: stated.frozen.clone(),
         }
     }
 

@@ -7,6 +7,9 @@ mod content;
 pub mod fetch;
 mod held;
 mod outbox;
+mod proxy;
+mod second;
+pub mod serve;
 mod session;
 #[cfg(test)]
 pub(crate) mod test_hub;
@@ -25,6 +28,7 @@ use windlass_domain::cluster::ClusterFacts;
 use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
+use windlass_domain::exchange::FrozenTarget;
 use windlass_domain::exchange::agent::Reported;
 use windlass_domain::status::TargetReport;
 use windlass_domain::time::Timestamp;
@@ -33,8 +37,11 @@ use windlass_runtime::clock::Clock;
 
 use crate::identity::Credentials;
 use outbox::Outbox;
+use second::Second;
+use serve::{Answers, Server};
 
 pub use fetch::{Fetched, Fetcher};
+pub use proxy::Proxy;
 
 /// What the engine says. Of each target the newest value counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +90,8 @@ pub struct Standing {
     pub discovery: Digest,
     /// What the cluster is.
     pub facts: ClusterFacts,
+    /// Targets that are kept although the hub's list lacks them; at most [`windlass_domain::exchange::MAX_FROZEN`].
+    pub frozen: Vec<FrozenTarget>,
 }
 
 /// How the link is, for readiness, metrics and logs.
@@ -115,6 +124,8 @@ struct Link<D> {
     desired: Arc<D>,
     outbox: Arc<Outbox>,
     connection: watch::Sender<Connection>,
+    second: Second,
+    server: Server,
 }
 
 /// What survives a session.
@@ -142,7 +153,16 @@ impl<D: Desired> Service<D> {
     pub fn new(credentials: Credentials, clock: Clock, inbox: mpsc::Receiver<Input>, desired: Arc<D>) -> Self {
         let down = Connection::Down { since: clock.now(), reason: String::new() };
         let connection = watch::Sender::new(down);
-        Self { link: Link { credentials, clock, desired, outbox: Arc::default(), connection }, inbox }
+        let second = Second::new(credentials.clone(), clock.clone());
+        let server = Server::new(second.clone(), clock.clone());
+        Self { link: Link { credentials, clock, desired, outbox: Arc::default(), connection, second, server }, inbox }
+    }
+
+    /// Has the hub's questions answered by `answers`; without, they are left.
+    #[must_use]
+    pub fn answering(self, answers: Arc<dyn Answers>) -> Self {
+        self.link.server.answer_by(answers);
+        self
     }
 
     /// How the link is, from now on.
@@ -152,7 +172,7 @@ impl<D: Desired> Service<D> {
 
     /// What fetches contents, over a connection of its own.
     pub fn fetcher(&self) -> Fetcher {
-        Fetcher::new(self.link.credentials.clone(), self.link.clock.clone())
+        Fetcher::new(self.link.second.clone(), self.link.clock.clone())
     }
 
     /// Dials, holds sessions and dials again, until `shutdown`.

@@ -13,6 +13,7 @@ fn main() -> std::process::ExitCode {
         Some(Command::Plan(asked)) => return plan::main(asked),
         Some(Command::Health(asked)) => return inspect::print(asked.run()),
         Some(Command::Diff(asked)) => return inspect::print_compared(asked.run()),
+        Some(Command::Jq) => return windlass_agent::script::jq::child::main(),
         None => {}
     }
     match app::start(args) {

@@ -18,6 +18,7 @@ mod pause;
 mod pauses;
 mod proofs;
 mod stream;
+mod union;
 
 #[cfg(test)]
 pub(crate) mod mock;

@@ -16,12 +16,15 @@
 //! | [`execute`], [`carry_out`] | carries out questions; actions |
 //! | [`apply`], [`replace`], [`hook`], [`check`], [`delete`], [`namespace`] | one write each |
 //! | [`outcome`] | what an answer of the cluster changes |
+//! | [`lens`] | what is ignored of an object, and whose script judges it |
 //! | [`watched`] | live objects of interest, and who is interested |
+//! | [`keep`] | durable records of many targets, written together |
 //! | [`contents`] | contents by address: staged, durable, asked for |
 //! | [`unused`], [`prove`] | whether what left git is empty or unused |
 //! | [`recover`] | a lost inventory, rebuilt from the cluster |
 //! | [`kinds`] | kinds that are no longer served |
 //! | [`words`] | what is said of an object after a write |
+//! | [`facts`] | what is known of a target, for who answers questions |
 //! | [`report`] | a target's report |
 
 mod ask;
@@ -31,7 +34,9 @@ mod bundle;
 mod carry_out;
 mod check;
 mod follow;
+mod keep;
 mod kinds;
+mod lens;
 mod manual;
 mod operate;
 mod removal;
@@ -48,6 +53,7 @@ pub mod dry_run;
 pub mod engine;
 pub mod evaluate;
 pub mod execute;
+pub mod facts;
 pub mod hook;
 pub mod input;
 pub mod namespace;
@@ -56,5 +62,6 @@ pub mod prove;
 pub mod recover;
 pub mod report;
 pub mod running;
+pub mod said;
 pub mod target;
 pub mod watched;

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use rcgen::KeyPair;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use windlass_domain::digest::{DigestKey, hex, unhex};
@@ -23,6 +24,8 @@ const KEY: &str = "key.pem";
 const NEXT: &str = "next.pem";
 const INSTANCE: &str = "instance";
 const DIGEST_KEY: &str = "digest.key";
+/// Only where there is a proxy; apart, because it may hold a password.
+const PROXY: &str = "proxy";
 
 /// What is not secret.
 #[derive(Serialize, Deserialize)]
@@ -67,7 +70,11 @@ pub(super) fn load(files: &Files) -> Result<Option<Identity>, Error> {
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| damaged(files, &public.key, "no private key"))?;
     let certificate = PemIdentity { chain, key };
     certificate.clone().certified().map_err(|error| damaged(files, &public.key, error))?;
+    let proxy_text = text_of(files, PROXY)?;
+    let proxy = proxy_text.as_deref().map(str::parse).transpose();
     Ok(Some(Identity {
+        proxy: proxy.map_err(|error: crate::link::connect::Error| damaged(files, PROXY, error))?,
+        proxy_text: proxy_text.map(Into::into),
         cluster: public.cluster,
         instance: instance(files)?.ok_or_else(|| damaged(files, INSTANCE, "missing"))?,
         installation: public.installation,
@@ -112,6 +119,10 @@ pub(super) fn prepare_renewal(files: &Files) -> Result<Prepared, Error> {
 
 /// Makes what the hub gave durable; the key is there already.
 pub(super) fn keep(files: &Files, identity: &Identity) -> Result<(), Error> {
+    match &identity.proxy_text {
+        Some(proxy) => files.write(PROXY, proxy.expose_secret().as_bytes())?,
+        None => files.remove(PROXY)?,
+    }
     files.write(DIGEST_KEY, Zeroizing::new(hex(identity.digest_key.expose())).as_bytes())?;
     keep_public(files, identity, KEY)
 }
@@ -191,6 +202,11 @@ fn certificates(files: &Files, list: &[String]) -> Result<Vec<CertificateDer<'st
     let decode =
         |text: &String| STANDARD.decode(text).map(CertificateDer::from).map_err(|error| damaged(files, IDENTITY, error));
     list.iter().map(decode).collect()
+}
+
+fn text_of(files: &Files, name: &str) -> Result<Option<String>, Error> {
+    let Some(bytes) = files.read(name)? else { return Ok(None) };
+    std::str::from_utf8(&bytes).map(|text| Some(text.to_owned())).map_err(|_| damaged(files, name, "not text"))
 }
 
 fn must(files: &Files, name: &str) -> Result<Zeroizing<Vec<u8>>, Error> {

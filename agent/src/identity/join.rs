@@ -22,6 +22,7 @@ use super::directory::{self, Prepared};
 use super::pin::{PinnedAuthority, is_wrong_authority};
 use super::{Error, Files, Identity, leaf};
 use crate::link::connect::{self, Address, Windows};
+use crate::link::Proxy;
 
 /// How long the hub may take for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -84,6 +85,11 @@ fn checked(file: &JoinFile) -> Result<Address, Error> {
     }
 }
 
+fn proxy_of(file: &JoinFile) -> Result<Option<Proxy>, Error> {
+    let parsed = file.proxy.as_deref().map(str::parse).transpose();
+    parsed.map_err(|error: connect::Error| Error::JoinFile(error.to_string()))
+}
+
 pub(super) fn csr(key: &rcgen::KeyPair) -> Result<Vec<u8>, Error> {
     let mut params = CertificateParams::default();
     // The hub takes nothing but the public key.
@@ -99,10 +105,11 @@ async fn ask(
     clock: &Clock,
 ) -> Result<v1::JoinReply, Error> {
     let hub = file.hub.clone();
+    let proxy = proxy_of(file)?;
     let verifier = Arc::new(PinnedAuthority::new(file.pins.clone()));
     let config = tls::client_config_with(clock, verifier, None, tls::H2)
         .map_err(|error| Error::Handshake { hub: hub.clone(), problem: error.to_string() })?;
-    let stream = connect::tls(address, Arc::new(config)).await.map_err(|error| match error {
+    let stream = connect::tls(address, proxy.as_ref(), Arc::new(config)).await.map_err(|error| match error {
         connect::Error::Handshake { problem, .. } if is_wrong_authority(&problem) => {
             Error::WrongAuthority { hub: hub.clone() }
         }
@@ -161,6 +168,8 @@ fn accept(
         installation: installation.map_err(|error| bad(error.to_string()))?,
         trust_domain: reply.trust_domain,
         agents_address,
+        proxy: proxy_of(file)?,
+        proxy_text: file.proxy.clone().map(Into::into),
         kube_system_uid: kube_system_uid.to_owned(),
         digest_key: DigestKey::new(digest_key),
         serial: leaf.serial,

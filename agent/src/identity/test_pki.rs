@@ -68,6 +68,8 @@ impl Pki {
             installation: Uuid::from_u128(9),
             trust_domain: TRUST_DOMAIN.into(),
             agents_address: agents_address.into(),
+            proxy: None,
+            proxy_text: None,
             kube_system_uid: "uid".into(),
             digest_key: DigestKey::new([3; 32]),
             serial: "01".into(),

@@ -34,6 +34,7 @@ fn file(hub: &TestHub, pin: &Pki) -> JoinFile {
         cluster: CLUSTER,
         token: JoinToken::new(Uuid::nil(), [1; 32]).expose(),
         pins: vec![Pin::of(&pin.ca)],
+        proxy: None,
     }
 }
 

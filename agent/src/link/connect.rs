@@ -17,6 +17,7 @@ use tower::service_fn;
 use windlass_runtime::clock::Clock;
 use windlass_runtime::tls::{self, H2};
 
+use super::proxy::Proxy;
 use crate::identity::{Identity, skew};
 
 /// How long TCP and TLS may take together.
@@ -47,6 +48,9 @@ pub enum Error {
     /// Not an address.
     #[error("{0:?} is not host:port")]
     Address(String),
+    /// The proxy on the way cannot be used.
+    #[error("the proxy: {0}")]
+    Proxy(String),
     /// Nobody answers.
     #[error("cannot connect to {address}: {source}")]
     Unreachable {
@@ -81,7 +85,7 @@ pub enum Error {
 impl Error {
     /// Whether the same attempt may work later. A hub's certificate may be renewed, and its address may answer.
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Address(_) | Self::Tls(_))
+        !matches!(self, Self::Address(_) | Self::Proxy(_) | Self::Tls(_))
     }
 }
 
@@ -124,21 +128,33 @@ impl FromStr for Address {
 pub async fn dial(identity: &Identity, clock: &Clock, windows: Windows) -> Result<Channel, Error> {
     let address: Address = identity.agents_address.parse()?;
     let config = tls::client_config(clock, &identity.authorities, Some(identity.certificate.clone()), H2)?;
-    let stream = tls(&address, Arc::new(config)).await?;
+    let stream = tls(&address, identity.proxy.as_ref(), Arc::new(config)).await?;
     channel(stream, &address, windows).await
 }
 
-/// TCP and TLS, within ten seconds.
-pub async fn tls(address: &Address, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Error> {
+/// TCP, through a proxy where there is one, and TLS, within ten seconds.
+pub async fn tls(
+    address: &Address,
+    proxy: Option<&Proxy>,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, Error> {
     let unreachable = |source| Error::Unreachable { address: address.to_string(), source };
     let slow = || unreachable(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {DIAL_LIMIT:?}")));
-    tokio::time::timeout(DIAL_LIMIT, handshake(address, config)).await.unwrap_or_else(|_| Err(slow()))
+    tokio::time::timeout(DIAL_LIMIT, handshake(address, proxy, config)).await.unwrap_or_else(|_| Err(slow()))
 }
 
-async fn handshake(address: &Address, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Error> {
+async fn handshake(
+    address: &Address,
+    proxy: Option<&Proxy>,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, Error> {
     let unreachable = |source| Error::Unreachable { address: address.to_string(), source };
     let name = ServerName::try_from(address.host.clone()).map_err(|_| Error::Address(address.to_string()))?;
-    let stream = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(unreachable)?;
+    let stream = match proxy {
+        Some(proxy) => proxy.connect(address).await,
+        None => TcpStream::connect((address.host.as_str(), address.port)).await,
+    };
+    let stream = stream.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {

@@ -2,10 +2,8 @@
 
 mod receive;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tonic::transport::Channel;
 use windlass_domain::digest::Digest;
 use windlass_proto::contents::MAX_DIGESTS;
@@ -14,13 +12,11 @@ use windlass_proto::v1;
 use windlass_proto::v1::agent_client::AgentClient;
 use windlass_runtime::clock::Clock;
 
-use super::connect::{self, Windows};
+use super::connect;
 use super::content::NotContent;
-use crate::identity::Credentials;
+use super::second::Second;
 use receive::Receiver;
 
-/// How long an unused connection stays.
-const IDLE: Duration = Duration::from_secs(30);
 /// How long the hub may be silent in the middle of an answer.
 const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 /// The most bytes that one call returns, opened. What is left over is named, to be asked for next.
@@ -29,22 +25,8 @@ pub const MAX_FETCH_BYTES: usize = 64 * 1024 * 1024;
 /// Fetches contents. Clones share the connection.
 #[derive(Clone)]
 pub struct Fetcher {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    credentials: Credentials,
+    second: Second,
     clock: Clock,
-    open: Mutex<Open>,
-}
-
-#[derive(Default)]
-struct Open {
-    channel: Option<Channel>,
-    /// Of the certificate that it was opened with: after a renewal it is opened anew.
-    serial: String,
-    /// Counts uses, so that an idle timer knows whether there was a later one.
-    uses: u64,
 }
 
 /// What a fetch brought.
@@ -93,8 +75,8 @@ impl Error {
 // === impl Fetcher ===
 
 impl Fetcher {
-    pub(super) fn new(credentials: Credentials, clock: Clock) -> Self {
-        Self { inner: Arc::new(Inner { credentials, clock, open: Mutex::default() }) }
+    pub(super) fn new(second: Second, clock: Clock) -> Self {
+        Self { second, clock }
     }
 
     /// Fetches and verifies. Asks for at most a thousand digests and returns at most [`MAX_FETCH_BYTES`]; [`Fetched::rest`] names the others.
@@ -103,13 +85,13 @@ impl Fetcher {
             return Ok(Fetched::default());
         }
         fail::fail_point!("agent::fetch::before");
-        let channel = self.channel().await?;
+        let channel = self.second.channel().await?;
         let fetched = self.ask(channel, digests).await;
         fail::fail_point!("agent::fetch::after");
         if matches!(fetched, Err(Error::Call(_) | Error::Silent)) {
-            self.inner.open.lock().await.channel = None;
+            self.second.broke().await;
         }
-        self.close_when_idle().await;
+        self.second.used().await;
         fetched
     }
 
@@ -118,7 +100,7 @@ impl Fetcher {
         let mut client = AgentClient::new(channel).max_decoding_message_size(MAX_GRPC_MESSAGE_BYTES);
         let request = v1::FetchRequest { digests: asked.iter().map(|digest| digest.to_bytes().to_vec()).collect() };
         let mut parts = self.in_time(client.fetch(request)).await?.into_inner();
-        let identity = self.inner.credentials.current();
+        let identity = self.second.identity();
         let mut receiver = Receiver::new(asked, &identity.digest_key);
         while !receiver.is_finished() {
             match self.in_time(parts.message()).await? {
@@ -132,33 +114,7 @@ impl Fetcher {
     }
 
     async fn in_time<T>(&self, call: impl Future<Output = Result<T, tonic::Status>>) -> Result<T, Error> {
-        let answer = self.inner.clock.timeout(SILENCE_LIMIT, call).await.map_err(|_| Error::Silent)?;
+        let answer = self.clock.timeout(SILENCE_LIMIT, call).await.map_err(|_| Error::Silent)?;
         answer.map_err(|status| Error::Call(connect::describe(&status)))
-    }
-
-    async fn channel(&self) -> Result<Channel, Error> {
-        let mut open = self.inner.open.lock().await;
-        open.uses += 1;
-        let identity = self.inner.credentials.current();
-        if let Some(channel) = open.channel.as_ref().filter(|_| open.serial == identity.serial) {
-            return Ok(channel.clone());
-        }
-        let channel = connect::dial(&identity, &self.inner.clock, Windows::FETCH).await?;
-        open.serial.clone_from(&identity.serial);
-        open.channel = Some(channel.clone());
-        Ok(channel)
-    }
-
-    async fn close_when_idle(&self) {
-        let (inner, uses) = (Arc::downgrade(&self.inner), self.inner.open.lock().await.uses);
-        let clock = self.inner.clock.clone();
-        tokio::spawn(async move {
-            clock.sleep(IDLE).await;
-            let Some(inner) = inner.upgrade() else { return };
-            let mut open = inner.open.lock().await;
-            if open.uses == uses {
-                open.channel = None;
-            }
-        });
     }
 }

@@ -105,6 +105,7 @@ pub(super) async fn run<D: Desired>(link: &Link<D>, memory: &mut Memory, before:
         Ok(Err(status)) => Ended::unhealthy(refused(link, &identity, &status)),
         Err(slow) => Ended::unhealthy(format!("the hub did not open the stream: {slow}")),
     };
+    link.server.session_ended();
     *memory = session.into_memory();
     ended
 }
@@ -265,6 +266,7 @@ impl<'a, D: Desired> Session<'a, D> {
             generation: standing.position.map_or(0, |position| position.generation),
             rows: standing.rows,
             watches_live,
+            frozen: standing.frozen,
         }
     }
 

@@ -174,6 +174,12 @@ impl Agent for Service {
         Ok(Response::new(Box::pin(tokio_stream::iter(parts.into_iter().map(Ok)))))
     }
 
+    type ServeStream = ReceiverStream<Result<v1::ServeFrame, Status>>;
+
+    async fn serve(&self, _: Request<Streaming<v1::ServeFrame>>) -> Result<Response<Self::ServeStream>, Status> {
+        Err(Status::unimplemented("not in this hub"))
+    }
+
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::RenewReply>, Status> {
         self.0.calls.fetch_add(1, Ordering::SeqCst);
         let renew = self.0.renew.as_ref().ok_or_else(|| Status::unimplemented("not in this hub"))?;

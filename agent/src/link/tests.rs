@@ -41,7 +41,7 @@ impl Desired for Copy {
     async fn standing(&self) -> Standing {
         let (position, state) = self.taken.lock().clone();
         let discovery = self.discovery().await.digest();
-        Standing { position, rows: state.digest(), discovery, facts: ClusterFacts::default() }
+        Standing { position, rows: state.digest(), discovery, facts: ClusterFacts::default(), frozen: vec![] }
     }
     async fn take(&self, delta: Delta) -> Result<(), String> {
         let mut taken = self.taken.lock();

@@ -17,6 +17,9 @@ use super::pause::Pause;
 
 pub use super::answer::{Error, Refusal};
 
+/// The body of an answer that is read as it comes.
+pub(crate) type ReadBody = Body;
+
 /// A cluster's apiserver, spoken to as the agent itself. Clones are cheap and share connections, the pause that an overloaded apiserver asks for, and a budget
 /// of sixteen writes at once.
 #[derive(Clone)]
@@ -26,6 +29,7 @@ pub struct Cluster {
 
 struct Inner {
     client: kube::Client,
+    acting: Option<ActingAs>,
     clock: Clock,
     pause: Pause,
     budget: Budget,
@@ -77,9 +81,14 @@ impl Cluster {
 
     /// Over any client.
     pub(crate) fn over(client: kube::Client, clock: Clock) -> Self {
+        Self::with(client, clock, None)
+    }
+
+    fn with(client: kube::Client, clock: Clock, acting: Option<ActingAs>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 client,
+                acting,
                 pause: Pause::new(clock.clone()),
                 budget: Budget::new(clock.clone()),
                 writes: Semaphore::new(WRITES),
@@ -88,11 +97,26 @@ impl Cluster {
         }
     }
 
-    /// The cluster as one identity sees it. There is one identity so far, the agent's own; impersonation of service accounts per project will make clients
-    /// here, and callers that write already come through here to get theirs.
+    /// The same cluster, with writes in the name of service accounts. Shares nothing with this one but the connection.
     #[must_use]
-    pub fn client_for(&self, _identity: Identity<'_>) -> Self {
-        self.clone()
+    pub fn acting_as(self, acting: ActingAs) -> Self {
+        let clock = self.inner.clock.clone();
+        Self::with(self.inner.client.clone(), clock, Some(acting))
+    }
+
+    /// A write's request, in the name of who may write to this namespace; none is the agent's own for objects without one.
+    pub(crate) fn in_the_name(&self, namespace: &str, mut request: Request<Vec<u8>>) -> Result<Request<Vec<u8>>, Error> {
+        let Some(acting) = &self.inner.acting else { return Ok(request) };
+        let namespace = if namespace.is_empty() { &acting.home } else { namespace };
+        let user = HeaderValue::from_str(&format!("system:serviceaccount:{namespace}:{}", acting.account));
+        let user = user.map_err(|error| Error::Malformed(format!("{namespace} is no name of a namespace: {error}")))?;
+        request.headers_mut().insert("impersonate-user", user);
+        Ok(request)
+    }
+
+    /// The namespace of the kubeconfig's context, or of the pod.
+    pub fn namespace(&self) -> &str {
+        self.inner.client.default_namespace()
     }
 
     /// The clock that limits and pauses are measured by.
@@ -107,7 +131,7 @@ impl Cluster {
     }
 
     /// A turn to read a LIST, given back when dropped.
-    pub(super) async fn turn_to_list(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn turn_to_list(&self) -> Option<SemaphorePermit<'_>> {
         self.inner.budget.list().await
     }
 
@@ -157,13 +181,13 @@ impl Cluster {
     }
 }
 
-/// Whose rights a request is made with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity<'a> {
-    /// The agent's own.
-    Agent,
-    /// A service account of the cluster: namespace and name.
-    ServiceAccount(&'a str, &'a str),
+/// Whose rights writes have, where they are not the agent's own: those of a service account of the namespace that is written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActingAs {
+    /// The service account's name, the same in each namespace.
+    pub account: String,
+    /// The namespace whose account writes objects that have none.
+    pub home: String,
 }
 
 /// A GET.

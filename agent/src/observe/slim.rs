@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use windlass_domain::health;
+use windlass_domain::ignore::Ignored;
 use windlass_domain::live::{Drift, LiveObject};
 use windlass_domain::manifest::annotation;
 use windlass_domain::options;
@@ -14,18 +15,21 @@ const MAX_PATHS: usize = 20;
 /// The slim form of an object as an apiserver returned it. Without a baseline, or read in another version than it was applied in, its drift is
 /// [`Drift::NoBaseline`]. An object that the baseline [is newer than](Baseline::is_newer_than) must not come here: it says nothing.
 pub fn live_object(object: &Value, baseline: Option<&Baseline>) -> LiveObject {
-    let drift = baseline.map_or(Drift::NoBaseline, |baseline| drift(object, baseline, None));
+    let none = Ignored::default();
+    let drift = baseline.map_or(Drift::NoBaseline, |baseline| drift(object, baseline, None, &none));
     LiveObject { drift, health: health::assess(object), ..metadata(object) }
 }
 
 /// How an object compares with its baseline. `expected` is what was applied (the response, or else the manifest as sent) and only serves to name the
-/// paths that differ.
-pub fn drift(object: &Value, baseline: &Baseline, expected: Option<&Value>) -> Drift {
-    match baseline.compare(object) {
+/// paths that differ. `ignored` places of the object are no part of it.
+pub fn drift(object: &Value, baseline: &Baseline, expected: Option<&Value>, ignored: &Ignored) -> Drift {
+    match baseline.compare_ignoring(object, ignored) {
         Comparison::OtherVersion => Drift::NoBaseline,
+        Comparison::OtherRules => Drift::OtherRules,
         Comparison::Same => Drift::None,
         Comparison::Drifted { entry, replaced, .. } => {
-            Drift::Drifted(paths(object, baseline, expected, entry, replaced))
+            let expected = expected.map(|expected| ignored.without(expected));
+            Drift::Drifted(paths(&ignored.without(object), baseline, expected.as_deref(), entry, replaced))
         }
     }
 }

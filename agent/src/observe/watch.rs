@@ -17,6 +17,7 @@ use windlass_runtime::shutdown::Shutdown;
 use super::client::{Cluster, JSON, METADATA, METADATA_LIST};
 use super::proofs::Proofs;
 use super::stream::{Item, Sink, Subject, follow};
+use super::union::Union;
 use super::{definitions, path, pauses};
 
 /// Managed objects, and only they, carry it.
@@ -27,8 +28,8 @@ const SELECTOR: &str = "windlass.dev/managed=true";
 pub enum WatchScope {
     /// In all namespaces.
     All,
-    /// In one.
-    Namespace(String),
+    /// In these.
+    Namespaces(BTreeSet<String>),
 }
 
 /// What a watch of one kind saw. The events of a kind come in the cluster's order: a LIST's objects, [`Listed`](Self::Listed), [`Live`](Self::Live), then
@@ -87,7 +88,8 @@ struct Inner {
     running: Mutex<BTreeMap<ApiResource, CancellationToken>>,
 }
 
-struct Managed {
+#[derive(Clone)]
+pub(super) struct Managed {
     resource: Arc<ApiResource>,
     api_version: String,
     events: mpsc::Sender<Event>,
@@ -112,7 +114,9 @@ impl Watches {
             let keep = wanted.contains(resource);
             if !keep {
                 stop.cancel();
-                self.inner.proofs.forget(&name_of(resource));
+                for subject in self.subjects(resource, (JSON, JSON), SELECTOR) {
+                    self.inner.proofs.forget(&subject.name);
+                }
             }
             keep
         });
@@ -161,18 +165,48 @@ impl Watches {
 
     fn start(&self, resource: &ApiResource) -> CancellationToken {
         let stop = self.inner.shutdown.token().child_token();
-        let subject = self.subject(resource, (JSON, JSON), SELECTOR);
-        let sink = Managed::new(resource.clone(), self.inner.events.clone());
-        self.spawn(subject, sink, stop.clone());
+        let kind = Managed::new(resource.clone(), self.inner.events.clone());
+        let subjects = self.subjects(resource, (JSON, JSON), SELECTOR);
+        match (&self.inner.scope, resource.namespaced) {
+            (WatchScope::Namespaces(namespaces), true) => {
+                let union = Union::new(kind, namespaces);
+                for (subject, namespace) in subjects.into_iter().zip(namespaces) {
+                    self.spawn(subject, Union::sink(&union, namespace), stop.clone());
+                }
+            }
+            _ => {
+                for subject in subjects {
+                    self.spawn(subject, kind.clone(), stop.clone());
+                }
+            }
+        }
         stop
     }
 
-    fn subject(&self, resource: &ApiResource, accept: (&'static str, &'static str), selector: &'static str) -> Subject {
-        let namespace = match &self.inner.scope {
-            WatchScope::All => None,
-            WatchScope::Namespace(namespace) => Some(namespace.as_str()),
+    /// One, or one for each namespace.
+    fn subjects(
+        &self,
+        resource: &ApiResource,
+        accept: (&'static str, &'static str),
+        selector: &'static str,
+    ) -> Vec<Subject> {
+        let WatchScope::Namespaces(namespaces) = &self.inner.scope else {
+            return vec![self.subject(resource, accept, selector)];
         };
-        Subject { name: name_of(resource), path: path::collection(resource, namespace), selector, accept }
+        if !resource.namespaced {
+            return vec![self.subject(resource, accept, selector)];
+        }
+        let one = |namespace: &String| Subject {
+            name: format!("{} in {namespace}", name_of(resource)),
+            path: path::collection(resource, Some(namespace)),
+            selector,
+            accept,
+        };
+        namespaces.iter().map(one).collect()
+    }
+
+    fn subject(&self, resource: &ApiResource, accept: (&'static str, &'static str), selector: &'static str) -> Subject {
+        Subject { name: name_of(resource), path: path::collection(resource, None), selector, accept }
     }
 
     fn spawn(&self, subject: Subject, sink: impl Sink + 'static, stop: CancellationToken) {
@@ -212,7 +246,7 @@ impl fmt::Debug for Event {
 // === impl Managed ===
 
 impl Managed {
-    fn new(resource: ApiResource, events: mpsc::Sender<Event>) -> Self {
+    pub(super) fn new(resource: ApiResource, events: mpsc::Sender<Event>) -> Self {
         let api_version = match resource.group.as_str() {
             "" => resource.version.clone(),
             group => format!("{group}/{}", resource.version),
@@ -220,7 +254,7 @@ impl Managed {
         Self { resource: Arc::new(resource), api_version, events, keys: BTreeSet::new(), listing: false }
     }
 
-    fn key_of(&self, object: &Value) -> ResourceKey {
+    pub(super) fn key_of(&self, object: &Value) -> ResourceKey {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         ResourceKey {
             group: self.resource.group.clone(),
@@ -242,7 +276,12 @@ impl Managed {
         Event::Object { resource: self.resource.clone(), object }
     }
 
-    fn event(&mut self, item: Item) -> Option<Event> {
+    /// A LIST that is complete.
+    pub(super) fn listed(&self, keys: BTreeSet<ResourceKey>) -> Event {
+        Event::Listed { resource: self.resource.clone(), keys }
+    }
+
+    pub(super) fn event(&mut self, item: Item) -> Option<Event> {
         let resource = self.resource.clone();
         Some(match item {
             Item::Listing => {
@@ -265,11 +304,17 @@ impl Managed {
     }
 }
 
+impl Managed {
+    pub(super) async fn tell(&self, event: Event) {
+        // The receiver is gone only when the process is ending.
+        let _ = self.events.send(event).await;
+    }
+}
+
 impl Sink for Managed {
     async fn take(&mut self, item: Item) {
         if let Some(event) = self.event(item) {
-            // The receiver is gone only when the process is ending.
-            let _ = self.events.send(event).await;
+            self.tell(event).await;
         }
     }
 }

@@ -69,6 +69,17 @@ pub(super) fn run<T>(
     clock: &Clock,
     read: impl FnOnce(&Lua, LuaValue) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    run_with(source, &[("obj", object)], limits, clock, read)
+}
+
+/// As [`run`], with these variables set.
+pub(super) fn run_with<T>(
+    source: &str,
+    inputs: &[(&str, &Value)],
+    limits: Limits,
+    clock: &Clock,
+    read: impl FnOnce(&Lua, LuaValue) -> Result<T, Error>,
+) -> Result<T, Error> {
     if source.len() > limits.source {
         return Err(Error::TooLong(source.len(), limits.source));
     }
@@ -82,7 +93,7 @@ pub(super) fn run<T>(
         if began.elapsed() > limits.time { Err(mlua::Error::runtime(TIME_IS_UP)) } else { Ok(VmState::Continue) }
     };
     lua.set_global_hook(HookTriggers::new().every_nth_instruction(SLICE), hook).map_err(failed)?;
-    prepare(&lua, object, clock).map_err(failed)?;
+    prepare(&lua, inputs, clock).map_err(failed)?;
     let returned = lua
         .load(source)
         .set_name("=script")
@@ -128,7 +139,7 @@ fn named(error: &mlua::Error, limits: Limits) -> Error {
     }
 }
 
-fn prepare(lua: &Lua, object: &Value, clock: &Clock) -> mlua::Result<()> {
+fn prepare(lua: &Lua, inputs: &[(&str, &Value)], clock: &Clock) -> mlua::Result<()> {
     let globals = lua.globals();
     for name in REMOVED {
         globals.raw_remove(*name)?;
@@ -140,7 +151,10 @@ fn prepare(lua: &Lua, object: &Value, clock: &Clock) -> mlua::Result<()> {
         .serialize_none_to_null(false)
         .serialize_unit_to_null(false)
         .set_array_metatable(false);
-    globals.set("obj", lua.to_value_with(object, options)?)
+    for (name, value) in inputs {
+        globals.set(*name, lua.to_value_with(*value, options)?)?;
+    }
+    Ok(())
 }
 
 /// `os.time` and `os.date`, all that Argo CD's safe `os` has.
@@ -179,6 +193,15 @@ fn date_of(format: &str, at: i64) -> Result<String, String> {
     let at = jiff::Timestamp::from_second(at).map_err(|e| e.to_string())?;
     let format = if format == "%c" { "%a %b %e %H:%M:%S %Y" } else { format };
     jiff::fmt::strtime::format(format, at).map_err(|e| e.to_string())
+}
+
+// === impl Error ===
+
+impl Error {
+    /// Whether it overran what it may use: it will again.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::TooSlow(_) | Self::TooBig(_))
+    }
 }
 
 // === impl Limits ===

@@ -7,6 +7,7 @@ use windlass_domain::manifest::ResourceKey;
 use windlass_domain::sync::{Assessment, Need, ObjectState};
 
 use super::engine::Engine;
+use super::lens::Eyes;
 use super::target::Target;
 
 /// How often an object is looked at that git names, that we did not apply and that no watch covers.
@@ -19,6 +20,7 @@ impl Engine {
         let owner = target.owner(&self.parts.installation);
         // An automated target is about to apply; anybody else's health is shown until then.
         let whole = target.desired.as_ref().is_some_and(|d| !d.settings.automated);
+        let mut rebase = Vec::new();
         for need in needs {
             match need {
                 Need::Look { key, api_version } => {
@@ -37,10 +39,16 @@ impl Engine {
                         && self.dry_running.insert((*digest, uid.clone()))
                     {
                         let object = owner.decorate(&manifest, key);
-                        self.parts.executor.dry_run(resource.clone(), key.clone(), object, *digest, uid.clone());
+                        let eyes = target.desired.as_ref().map(|d| d.lens(key).selection).unwrap_or_default();
+                        let eyes = Eyes { selection: eyes, jq: self.parts.executor.judge().jq().clone() };
+                        self.parts.executor.dry_run(resource.clone(), key.clone(), object, (*digest, uid.clone()), eyes);
                     }
                 }
+                Need::Rebase { key, digest } => rebase.push((key.clone(), *digest)),
             }
+        }
+        for (key, digest) in rebase {
+            self.rebase(application, &key, digest);
         }
     }
 

@@ -15,6 +15,7 @@ use windlass_domain::time::Timestamp;
 use super::begin::{Begin, automated_id};
 use super::contents::Completion;
 use super::engine::Engine;
+use super::keep::Then;
 use super::running::run_of;
 use super::target::{Complete, Target};
 
@@ -85,7 +86,7 @@ impl Engine {
             plan.actions.clear();
         }
         if plan.actions.is_empty() && (settled || plan.skipped.is_empty()) {
-            return self.settle_without_actions(application, desired).await;
+            return self.settle_without_actions(application, desired);
         }
         if plan.actions.is_empty() && same_bundle {
             // What was left alone stays so until a person, the owner or a commit changes something: all of them come by here.
@@ -94,11 +95,11 @@ impl Engine {
         let by = if heal_only { "self-heal" } else { "automated sync" }.into();
         let deadline = now + desired.settings.timeout();
         let begin = Begin { id, attempt, by, manual: false, deadline, to: Some(desired), whole: true };
-        self.start(application, begin, plan).await;
+        self.start(application, begin, plan);
     }
 
     /// There is nothing to do for this bundle: it is synced as it is.
-    async fn settle_without_actions(&mut self, application: Uuid, desired: Complete) {
+    fn settle_without_actions(&mut self, application: Uuid, desired: Complete) {
         let Some(target) = self.targets.get_mut(&application) else { return };
         let synced = (desired.digest, desired.settings_digest, desired.revision);
         let unfinished = target.record.operation.as_ref().is_some_and(|op| op.phase != OperationPhase::Succeeded);
@@ -112,8 +113,7 @@ impl Engine {
             operation.message = "in sync; nothing was left to do".into();
             operation.finished_at = Some(self.parts.clock.now());
         }
-        let records = target.records(application);
-        self.keep(application, records).await;
+        self.keep(application, Then::Evaluate);
     }
 }
 
@@ -141,7 +141,7 @@ impl Engine {
         let deadline = now + synced.settings.timeout();
         let by = "self-heal".to_owned();
         let begin = Begin { id, attempt: 0, by, manual: false, deadline, to: Some(synced), whole: true };
-        self.start(application, begin, plan).await;
+        self.start(application, begin, plan);
     }
 }
 

@@ -6,12 +6,13 @@ use tracing::info;
 use uuid::Uuid;
 use windlass_domain::digest::{Digest, hex};
 use windlass_domain::inventory::InventoryEntry;
-use windlass_domain::operation::{Event, OperationPhase, SyncOperation};
+use windlass_domain::operation::{OperationPhase, SyncOperation};
 use windlass_domain::status::OperationState;
 use windlass_domain::sync::{SyncPlan, Verb};
 use windlass_domain::time::Timestamp;
 
 use super::engine::Engine;
+use super::keep::Then;
 use super::running::Running;
 use super::target::Complete;
 
@@ -32,7 +33,7 @@ pub(super) struct Begin {
 
 impl Engine {
     /// Begins an operation: its record and everything that it may create are durable before the first write.
-    pub(super) async fn start(&mut self, application: Uuid, begin: Begin, plan: SyncPlan) {
+    pub(super) fn start(&mut self, application: Uuid, begin: Begin, plan: SyncPlan) {
         let Begin { id, attempt, by, manual, deadline, to, whole } = begin;
         let now = self.parts.clock.now();
         let Some(target) = self.targets.get_mut(&application) else { return };
@@ -65,7 +66,7 @@ impl Engine {
         if manual {
             target.record.manual.clone_from(&target.record.operation);
         }
-        target.record.again = None;
+        (target.record.again, target.record.again_to) = (None, None);
         info!(application = %target.name(), operation = %id, attempt, by, actions = plan.actions.len(), held = plan.hold.is_some(), "operation begins");
         target.running = Some(Running {
             id,
@@ -82,15 +83,8 @@ impl Engine {
             blocked: None,
             confirmed: false,
         });
-        let records = target.records(application);
         self.update_interest(application);
-        if self.keep(application, records).await {
-            self.step(application, Event::Start).await;
-            // What it waits for first may be there already.
-            self.dirty.insert(application);
-        } else if let Some(target) = self.targets.get_mut(&application) {
-            target.running = None;
-        }
+        self.keep(application, Then::Begin(id));
     }
 }
 

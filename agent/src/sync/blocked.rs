@@ -110,7 +110,7 @@ impl Engine {
                 finished_at: Some(now),
                 results: vec![],
             };
-            return self.finish_unstarted(application, state).await;
+            return self.finish_unstarted(application, state);
         }
         if blocked.kind == ConditionKind::DependencyWait {
             self.heal_synced(application, now).await;

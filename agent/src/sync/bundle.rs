@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::info;
 use uuid::Uuid;
 use windlass_domain::digest::Digest;
 use windlass_domain::target::TargetSpec;
@@ -11,8 +11,6 @@ use super::contents::Completion;
 use super::engine::Engine;
 use super::input::Input;
 use super::target::Complete;
-use crate::desired::Change;
-use crate::link;
 
 /// Contents often follow their row unasked: only what is still missing then is asked for.
 const FETCH_DELAY: Duration = Duration::from_millis(50);
@@ -27,7 +25,7 @@ impl Engine {
             |d: &Complete| d.digest == spec.bundle && d.settings_digest == spec.settings && d.revision == spec.revision;
         if target.desired.as_ref().is_some_and(is_current) {
             target.fetch_at = None;
-            return;
+            return self.awaits(application, []);
         }
         match self.contents.complete(spec) {
             Completion::Complete(complete, contents) => self.make_desired(application, complete, contents),
@@ -50,13 +48,19 @@ impl Engine {
         if target.desired.as_ref().is_none_or(|d| d.digest != complete.digest) {
             target.retry_at = None;
         }
-        target.desired = Some(complete);
+        let bundle = complete.bundle.clone();
+        let before = target.desired.replace(complete);
+        self.awaits(application, []);
         self.update_interest(application);
-        self.ensure_watches();
+        if let Some(before) = before {
+            self.relens(application, &before);
+        }
+        self.rewatch_for(&bundle);
     }
 
     fn fetch_missing(&mut self, application: Uuid, digests: Vec<Digest>) {
         let now = self.parts.clock.now();
+        self.awaits(application, digests.iter().copied());
         let Some(target) = self.targets.get_mut(&application).filter(|target| !target.frozen) else { return };
         let at = *target.fetch_at.get_or_insert(now + FETCH_DELAY);
         if now < at {
@@ -74,46 +78,5 @@ impl Engine {
             // The engine is gone only when the agent stops.
             let _ = inbox.send(Input::Fetched { asked: digests, result }).await;
         });
-    }
-
-    /// Writes records, and with them a new bundle's contents; a failure is a condition and is tried again.
-    pub(super) async fn keep(&mut self, application: Uuid, records: Result<Vec<Change>, serde_json::Error>) -> bool {
-        let Some(target) = self.targets.get_mut(&application) else { return false };
-        let unwritten = target.unwritten.take();
-        let result = match records {
-            Ok(mut records) => {
-                records.extend(unwritten.iter().flatten().cloned());
-                self.parts.durable.write(records).await.map_err(|error| error.to_string())
-            }
-            Err(error) => Err(error.to_string()),
-        };
-        let Some(target) = self.targets.get_mut(&application) else { return false };
-        match result {
-            Ok(()) => {
-                target.storage_error = None;
-                if let Some(complete) = target.desired.clone().filter(|_| unwritten.is_some()) {
-                    self.contents.unstage(&complete);
-                    self.tell(link::Input::Completed { application, bundle: complete.digest }).await;
-                }
-                true
-            }
-            Err(error) => {
-                warn!(application = %target.name(), %error, "the durable copy could not be written");
-                target.storage_error = Some(format!("the durable copy could not be written: {error}"));
-                // `Some` makes the next evaluation write again.
-                target.unwritten = Some(unwritten.unwrap_or_default());
-                target.wake(self.parts.clock.now() + Duration::from_secs(5));
-                false
-            }
-        }
-    }
-
-    /// Makes a new bundle durable where no operation did.
-    pub(super) async fn flush(&mut self, application: Uuid) {
-        if let Some(records) =
-            self.targets.get(&application).filter(|t| t.unwritten.is_some()).map(|t| t.records(application))
-        {
-            self.keep(application, records).await;
-        }
     }
 }

@@ -13,6 +13,7 @@ use windlass_domain::target::NamespaceMetadata;
 
 use super::engine::Engine;
 use super::input::{Done, Failure, Input, Overridden};
+use super::lens::Eyes;
 use super::target::Target;
 use super::{apply, check, delete, hook, namespace, replace};
 use crate::observe::Cluster;
@@ -30,6 +31,9 @@ pub(super) enum Work {
         options: apply::Options,
         replace: bool,
         force: bool,
+        eyes: Eyes,
+        /// Live values of ignored places are sent along.
+        respect: bool,
     },
     Create {
         resource: ApiResource,
@@ -152,7 +156,10 @@ impl Engine {
                 let manifest =
                     self.contents.get(digest).and_then(|bytes| windlass_domain::canonical::read(&bytes).ok());
                 match (resource, manifest) {
-                    (Some(resource), Some(manifest)) => write_of(action, owner, resource, &manifest, *digest),
+                    (Some(resource), Some(manifest)) => {
+                        let eyes = self.eyes(&action.key);
+                        write_of(action, owner, resource, (&manifest, *digest), eyes)
+                    }
                     (None, _) => not_served(action),
                     (_, None) => {
                         Work::Impossible("its manifest is not in the agent's copy; it is fetched again".into())
@@ -168,7 +175,13 @@ fn not_served(action: &SyncAction) -> Work {
     Work::Impossible(format!("the cluster does not serve {kind} in {version}; install its CustomResourceDefinition"))
 }
 
-fn write_of(action: &SyncAction, owner: &Owner, resource: ApiResource, manifest: &Manifest, digest: Digest) -> Work {
+fn write_of(
+    action: &SyncAction,
+    owner: &Owner,
+    resource: ApiResource,
+    (manifest, digest): (&Manifest, Digest),
+    eyes: Eyes,
+) -> Work {
     let skip_validation = action.options.skip_validation;
     let options = apply::Options { skip_validation, ..apply::Options::default() };
     let mut object = owner.decorate(manifest, &action.key);
@@ -187,7 +200,8 @@ fn write_of(action: &SyncAction, owner: &Owner, resource: ApiResource, manifest:
             let adopt = matches!(verb, Verb::Apply { adopt: true, .. });
             let options = apply::Options { adopt, ..options };
             let (replace, force) = (action.options.replace, action.options.force);
-            Work::Apply { resource, object, digest, options, replace, force }
+            let respect = action.options.respect_ignored && !eyes.selection.is_empty();
+            Work::Apply { resource, object, digest, options, replace, force, eyes, respect }
         }
     }
 }
@@ -198,11 +212,20 @@ async fn perform(cluster: &Cluster, key: &ResourceKey, work: Work) -> Result<Don
             let ensured = namespace::ensure(cluster, &name, metadata.as_ref()).await;
             ensured.map(|()| Done::Ensured).map_err(|e| Failure::of(&e))
         }
-        Work::Apply { resource, object, digest, options, replace, force } => {
+        Work::Apply { resource, object, digest, options, replace, force, eyes, respect } => {
+            let object = match respect {
+                true => eyes
+                    .respecting(cluster, &resource, key, object)
+                    .await
+                    .map_err(|why| Failure { why, immutable: false })?,
+                false => object,
+            };
             let applied = replace::put(cluster, &resource, key, &object, options, (replace, force)).await;
             let applied = applied.map_err(|e| Failure::of(&e))?;
             let overridden = Overridden { fields: applied.taken, appliers: applied.adopted };
-            Ok(Done::Applied { sent: Box::new(object), response: Box::new(applied.response), digest, overridden })
+            let ignored = eyes.ignored(&applied.response).await;
+            let response = Box::new(applied.response);
+            Ok(Done::Applied { sent: Box::new(object), response, digest, overridden, ignored })
         }
         Work::Create { resource, object, options, again, mark } => {
             let made = replace::create_once(cluster, &resource, key, &object, options, (&mark, again)).await;

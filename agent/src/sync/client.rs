@@ -53,7 +53,7 @@ pub(super) async fn write(
 ) -> Result<Value, Error> {
     let sent = async {
         let _turn = cluster.turn_to_write().await;
-        let request = request(method, path, JSON, Some(body.encode()))?;
+        let request = cluster.in_the_name(&key.namespace, request(method, path, JSON, Some(body.encode()))?)?;
         cluster.call(request, LIMIT).await?.json()
     };
     sent.await.map_err(|error| Error::of(key, error))

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use windlass_domain::bundle::Bundle;
+use windlass_domain::customization::Customizations;
 use windlass_domain::digest::Digest;
+use windlass_domain::ignore::Rules;
 use windlass_domain::target::{TargetSettings, TargetSpec};
 use windlass_domain::traits::TraitsMap;
 
@@ -23,6 +25,8 @@ pub struct Contents {
     durable: Durable,
     staged: BTreeMap<Digest, Bytes>,
     staged_bytes: usize,
+    /// On their way out of the durable copy: they count as not there.
+    doomed: BTreeSet<String>,
     /// Asked for, not answered.
     pub fetching: BTreeSet<Digest>,
 }
@@ -42,7 +46,7 @@ pub enum Completion {
 impl Contents {
     /// Over a durable copy.
     pub fn new(durable: Durable) -> Self {
-        Self { durable, staged: BTreeMap::new(), staged_bytes: 0, fetching: BTreeSet::new() }
+        Self { durable, staged: BTreeMap::new(), staged_bytes: 0, doomed: BTreeSet::new(), fetching: BTreeSet::new() }
     }
 
     /// Keeps a verified content until its bundle is complete; `false` when there is no room for it.
@@ -66,7 +70,11 @@ impl Contents {
 
     /// A content's canonical bytes.
     pub fn get(&self, digest: &Digest) -> Option<Bytes> {
-        self.staged.get(digest).cloned().or_else(|| self.durable.read(&name(digest)))
+        if let Some(staged) = self.staged.get(digest) {
+            return Some(staged.clone());
+        }
+        let name = name(digest);
+        if self.doomed.contains(&name) { None } else { self.durable.read(&name) }
     }
 
     fn has(&self, digest: &Digest) -> bool {
@@ -95,13 +103,17 @@ impl Contents {
             Ok(settings) => settings,
             Err(error) => return Completion::Unreadable(format!("settings: {error}")),
         };
-        let missing: Vec<Digest> = bundle.entries.iter().map(|e| e.digest).filter(|d| !self.has(d)).collect();
+        let members = bundle.entries.iter().map(|e| e.digest).chain(settings.customizations);
+        let missing: Vec<Digest> = members.filter(|d| !self.has(d)).collect();
         if !missing.is_empty() {
             return Completion::Missing(missing);
         }
+        let customizations = match self.customizations_of(&settings) {
+            Ok(customizations) => customizations,
+            Err(error) => return Completion::Unreadable(format!("customizations: {error}")),
+        };
         let traits = self.traits_of(&bundle);
-        let members = bundle.entries.iter().map(|e| e.digest).chain([bundle_digest, settings_digest]);
-        let writes = members.filter_map(|d| self.staged.get(&d).map(|bytes| (name(&d), Some(bytes.clone())))).collect();
+        let rules = Rules::of(&settings.ignore_differences, &customizations);
         let complete = Complete {
             digest: bundle_digest,
             bundle: Arc::new(bundle),
@@ -109,8 +121,21 @@ impl Contents {
             settings: Arc::new(settings),
             traits: Arc::new(traits),
             revision: revision.to_owned(),
+            customizations: Arc::new(customizations),
+            rules: Arc::new(rules),
         };
+        let writes = self.staged_of(&complete);
         Completion::Complete(complete, writes)
+    }
+
+    fn customizations_of(&self, settings: &TargetSettings) -> Result<Customizations, serde_json::Error> {
+        let bytes = settings.customizations.and_then(|digest| self.get(&digest));
+        bytes.map_or_else(|| Ok(Customizations::default()), |bytes| Customizations::from_bytes(&bytes))
+    }
+
+    /// The content that settings name, where they name one.
+    pub fn named_by(&self, settings: &Digest) -> Option<Digest> {
+        TargetSettings::from_bytes(&self.get(settings)?).ok()?.customizations
     }
 
     /// What the manifests of a bundle say of themselves. Most say nothing, and are not parsed for it.
@@ -129,13 +154,26 @@ impl Contents {
 
     /// Forgets staged contents that are durable now.
     pub fn unstage(&mut self, complete: &Complete) {
-        let members =
-            complete.bundle.entries.iter().map(|e| e.digest).chain([complete.digest, complete.settings_digest]);
-        for digest in members {
+        for digest in complete.members() {
             if let Some(bytes) = self.staged.remove(&digest) {
                 self.staged_bytes -= bytes.len();
             }
         }
+    }
+
+    /// What is staged of a bundle, as changes.
+    pub fn staged_of(&self, complete: &Complete) -> Vec<(String, Option<Bytes>)> {
+        complete.members().filter_map(|d| self.staged.get(&d).map(|bytes| (name(&d), Some(bytes.clone())))).collect()
+    }
+
+    /// These removals are on their way: what comes to be wanted again meanwhile is fetched again.
+    pub fn doom(&mut self, removals: &[(String, Option<Bytes>)]) {
+        self.doomed = removals.iter().map(|(name, _)| name.clone()).collect();
+    }
+
+    /// They are over, one way or the other.
+    pub fn undoom(&mut self) {
+        self.doomed.clear();
     }
 
     /// The durable contents that `keep` does not name, as removals.

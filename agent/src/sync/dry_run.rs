@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 use windlass_domain::discovery::ApiResource;
+use windlass_domain::ignore::Ignored;
 use windlass_domain::live::DryRun;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::ownership::{INSTALLATION_ID, MANAGED, TRACKING_ID};
-use windlass_domain::projection::{FieldSet, MANAGER, ProjectionError, differs_before_first_apply, projection_of};
+use windlass_domain::projection::differs_ignoring;
 
 use super::apply::{Error, Options, apply};
+use super::lens::Eyes;
 use crate::observe::{Cluster, look};
 
 /// The answer, and which object it is about.
@@ -24,12 +26,12 @@ pub struct Compared {
 ///
 /// # Errors
 /// Those worth trying again; what cannot succeed as things are is the answer [`DryRun::Impossible`].
-pub async fn dry_run(
+pub(super) async fn dry_run(
     cluster: &Cluster,
     resource: &ApiResource,
     key: &ResourceKey,
     object: &Value,
-    skip_validation: bool,
+    eyes: &Eyes,
 ) -> Result<Compared, Error> {
     let live = match look::get(cluster, resource, key).await.map_err(|error| Error::of(key, error)) {
         Ok(Some(live)) => live,
@@ -37,9 +39,16 @@ pub async fn dry_run(
         Err(error) => return impossible(None, error),
     };
     let uid = live.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned);
-    let options = Options { dry_run: true, adopt: false, skip_validation };
+    let options = Options { dry_run: true, ..Options::default() };
     match apply(cluster, resource, key, object, options).await {
-        Ok(applied) => Ok(Compared { uid, answer: compare(applied.response, live, key) }),
+        Ok(applied) => {
+            let ignored = match eyes.jq.ignored_as(&eyes.selection, &applied.response, &live).await {
+                Ok(of_response) => eyes.jq.ignored(&eyes.selection, &live).await.map(|of_live| (of_response, of_live)),
+                Err(why) => Err(why),
+            };
+            let answer = ignored.map_or_else(DryRun::Impossible, |ignored| compare(applied.response, live, &ignored, key));
+            Ok(Compared { uid, answer })
+        }
         Err(error) => impossible(uid, error),
     }
 }
@@ -51,24 +60,15 @@ fn impossible(uid: Option<String>, error: Error) -> Result<Compared, Error> {
     Ok(Compared { uid, answer: DryRun::Impossible(error.to_string()) })
 }
 
-fn compare(mut response: Value, mut live: Value, key: &ResourceKey) -> DryRun {
+fn compare(mut response: Value, mut live: Value, ignored: &(Ignored, Ignored), key: &ResourceKey) -> DryRun {
     for object in [&mut response, &mut live] {
         without_marks(object);
     }
-    match differs(&response, &live) {
+    match differs_ignoring((&response, &ignored.0), (&live, &ignored.1)) {
         Ok(true) => DryRun::Differs,
         Ok(false) => DryRun::Same,
         Err(error) => DryRun::Impossible(format!("{key}: {error}")),
     }
-}
-
-/// In what the apply would own, and in what it owns already and would give up.
-fn differs(response: &Value, live: &Value) -> Result<bool, ProjectionError> {
-    if differs_before_first_apply(response, live)? {
-        return Ok(true);
-    }
-    let Some(owned) = FieldSet::of_entry(live, MANAGER)? else { return Ok(false) };
-    Ok(projection_of(response, &owned) != projection_of(live, &owned))
 }
 
 fn without_marks(object: &mut Value) {
@@ -109,18 +109,18 @@ mod tests {
             "f:labels": {".": {}, "f:windlass.dev/managed": {}}}});
         let response = object(&json!({"a": "1"}), &marked, Some(&fields));
         let live = object(&json!({"a": "1"}), &json!({}), None);
-        assert_eq!(compare(response.clone(), live, &key()), DryRun::Same);
+        assert_eq!(compare(response.clone(), live, &Default::default(), &key()), DryRun::Same);
         let live = object(&json!({"a": "2"}), &json!({}), None);
-        assert_eq!(compare(response, live, &key()), DryRun::Differs);
+        assert_eq!(compare(response, live, &Default::default(), &key()), DryRun::Differs);
     }
 
     #[test]
     fn a_field_that_the_apply_would_drop_is_a_difference() {
         let response = object(&json!({"a": "1"}), &json!({}), Some(&json!({"f:data": {"f:a": {}}})));
         let live = object(&json!({"a": "1", "b": "2"}), &json!({}), Some(&json!({"f:data": {"f:a": {}, "f:b": {}}})));
-        assert_eq!(compare(response, live, &key()), DryRun::Differs);
+        assert_eq!(compare(response, live, &Default::default(), &key()), DryRun::Differs);
         let foreign = object(&json!({"a": "1", "b": "2"}), &json!({}), Some(&json!({"f:data": {"f:a": {}}})));
         let kept = object(&json!({"a": "1", "b": "2"}), &json!({}), Some(&json!({"f:data": {"f:a": {}}})));
-        assert_eq!(compare(kept, foreign, &key()), DryRun::Same);
+        assert_eq!(compare(kept, foreign, &Default::default(), &key()), DryRun::Same);
     }
 }

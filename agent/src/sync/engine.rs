@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
+use windlass_domain::bundle::{Bundle, BundleEntry};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::{ApiResource, Discovery};
 use windlass_domain::live::DryRun;
@@ -18,6 +19,7 @@ use windlass_runtime::clock::Clock;
 use super::contents::{Completion, Contents};
 use super::execute::Executor;
 use super::input::Input;
+use super::keep::Keeper;
 use super::kinds::Missing;
 use super::running::{Recorded, Running};
 use super::target::{Record, Target, inventory_name, record_name, row_name};
@@ -36,8 +38,8 @@ pub(super) const MAX_DRY_RUNS: usize = 20_000;
 const CLOCK_TOLERANCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 /// How long a start waits to hear which namespaces are paused.
 const PAUSES_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
-/// Operations between two collections of contents that nobody names any more.
-const COLLECT_EVERY: u32 = 32;
+/// Operations between two collections of contents that nobody names any more, or as many as there are targets: a collection looks at all of them.
+const COLLECT_EVERY: usize = 32;
 
 /// What the engine works with.
 pub struct Parts {
@@ -76,8 +78,12 @@ pub struct Engine {
     pub(super) targets: BTreeMap<Uuid, Target>,
     pub(super) watched: Watched,
     pub(super) contents: Contents,
+    /// Who waits for which contents.
+    awaited: BTreeMap<Digest, BTreeSet<Uuid>>,
     pub(super) dry_runs: BTreeMap<(Digest, String), DryRun>,
     pub(super) dry_running: BTreeSet<(Digest, String)>,
+    /// Objects whose baseline is being made anew.
+    pub(super) rebasing: BTreeSet<ResourceKey>,
     /// Of objects that left git and take others along.
     pub(super) proofs: BTreeMap<ResourceKey, Proof>,
     /// A sweep for lost inventories: `Some(None)` while it is under way, `Some(Some(at))` when it is tried again then.
@@ -89,8 +95,12 @@ pub struct Engine {
     /// When it is taken for none.
     pub(super) unpaused_at: Timestamp,
     pub(super) dirty: BTreeSet<Uuid>,
+    /// Records on their way to the durable copy.
+    pub(super) keeper: Keeper,
+    /// Kinds, as `group/version` and kind, that were named when it was last decided what is watched; `None`: it is decided anew.
+    watched_kinds: Option<BTreeSet<(String, String)>>,
     /// Operations since contents that nobody names any more were last dropped.
-    pub(super) operations: u32,
+    pub(super) operations: usize,
     pub(super) inbox: mpsc::Sender<Input>,
     /// The latest time that the engine saw.
     latest: Timestamp,
@@ -106,15 +116,19 @@ impl Engine {
             contents,
             targets: BTreeMap::new(),
             watched: Watched::default(),
+            awaited: BTreeMap::new(),
             dry_runs: BTreeMap::new(),
             dry_running: BTreeSet::new(),
+            rebasing: BTreeSet::new(),
             proofs: BTreeMap::new(),
             recover_at: None,
             missing: Missing::default(),
             pauses: None,
             unpaused_at: parts.clock.now() + PAUSES_LIMIT,
             dirty: BTreeSet::new(),
-            operations: COLLECT_EVERY,
+            operations: usize::MAX - 1,
+            keeper: Keeper::default(),
+            watched_kinds: None,
             inbox,
             latest: parts.clock.now(),
             parts,
@@ -182,7 +196,9 @@ impl Engine {
         loop {
             self.mend_times();
             self.evaluate_dirty().await;
-            let wake = self.targets.values().filter_map(|t| t.wake_at).min();
+            self.write_kept();
+            self.ensure_watches();
+            let wake = self.targets.values().filter_map(|t| t.wake_at).chain(self.keeper.due()).min();
             let clock = self.parts.clock.clone();
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -206,6 +222,7 @@ impl Engine {
         if back > CLOCK_TOLERANCE {
             warn!(seconds = back.as_secs(), "the clock stepped back");
             self.targets.values_mut().for_each(|target| target.stepped_back(back));
+            self.keeper.stepped_back(back);
         }
         self.latest = now;
     }
@@ -227,7 +244,7 @@ impl Engine {
             }
             Input::Content { digest, bytes } => {
                 self.stage(digest, bytes);
-                self.wake_waiting();
+                self.arrived(digest);
             }
             Input::Fetched { asked, result } => self.take_fetched(&asked, result),
             Input::Observed(event) => self.observed(event),
@@ -236,12 +253,22 @@ impl Engine {
                 self.pauses = Some(pauses);
                 self.dirty.extend(self.targets.keys());
             }
+            Input::Kept(result) => self.kept(result).await,
             Input::Looked { key, found } => self.looked(key, found),
             Input::DryRan { digest, uid, answer } => self.dry_ran(digest, uid, answer),
+            Input::Judged(verdict) => self.judged(verdict),
+            Input::Rebased { application, key, digest, result } => self.rebased(application, &key, digest, result),
             Input::Swept(found) => self.recovered(found),
             Input::Proved { key, uid, unused } => self.proved(key, uid, unused),
             Input::Outcome { application, operation, action, result } => {
                 self.outcome(application, operation, action, result).await;
+            }
+            Input::Facts { application, reply } => {
+                // Who asked may have given up.
+                let _ = reply.send(self.facts(application));
+            }
+            Input::Said { application, key, reply } => {
+                let _ = reply.send(self.said(application, &key));
             }
             answer @ (Input::Checked { .. } | Input::Cleaned { .. }) => self.answered(answer).await,
         }
@@ -268,7 +295,7 @@ impl Engine {
             self.dirty.insert(application);
         }
         for application in finished {
-            self.drop_target(application).await;
+            self.drop_target(application);
         }
         for (application, target) in &mut self.targets {
             let is_frozen = frozen.contains(application);
@@ -280,18 +307,15 @@ impl Engine {
     }
 
     /// The hub knows that the removal is finished: nothing of ours is left, or it was left on purpose.
-    async fn drop_target(&mut self, application: Uuid) {
+    fn drop_target(&mut self, application: Uuid) {
+        self.awaits(application, []);
         if let Some(target) = self.targets.remove(&application) {
             info!(application = %target.name(), "target removed");
             self.watched.forget(application);
             let records = [record_name(application), inventory_name(application), row_name(application)];
-            let writes =
-                records.into_iter().map(|name| (name, None)).chain(self.contents.garbage(&self.referenced())).collect();
-            if let Err(error) = self.parts.durable.write(writes).await {
-                warn!(%error, "a removed target's records could not be dropped; they are dropped later");
-            }
-            self.ensure_watches();
-            self.tell(link::Input::Forgotten { application }).await;
+            self.keep_dropped(application, records.into_iter().map(|name| (name, None)).collect());
+            self.collect();
+            self.watched_kinds = None;
         }
     }
 
@@ -299,11 +323,14 @@ impl Engine {
         for digest in asked {
             self.contents.fetching.remove(digest);
         }
+        let waiting: BTreeSet<Uuid> =
+            asked.iter().filter_map(|digest| self.awaited.get(digest)).flatten().copied().collect();
         let failed = match result {
             Ok(contents) => {
                 let lacking = contents.len() < asked.len();
                 for (digest, bytes) in contents {
                     self.stage(digest, bytes);
+                    self.arrived(digest);
                 }
                 lacking.then(|| "the hub does not have some of them (any more)".to_owned())
             }
@@ -313,23 +340,46 @@ impl Engine {
         if let Some(error) = &failed {
             warn!(error, count = asked.len(), "contents could not be fetched; it is tried again");
         }
-        let asked: BTreeSet<&Digest> = asked.iter().collect();
-        let contents = &self.contents;
-        let waits = |target: &&mut Target| match &target.row {
-            TargetRow::Present(spec) if target.fetch_at.is_some() => {
-                matches!(contents.complete(spec), Completion::Missing(missing) if missing.iter().any(|d| asked.contains(d)))
-            }
-            _ => false,
-        };
-        for target in self.targets.values_mut().filter(waits) {
-            target.fetches_failed = if failed.is_some() { target.fetches_failed.saturating_add(1) } else { 0 };
-            if failed.is_some() {
+        for application in waiting {
+            let Some(target) = self.targets.get_mut(&application) else { continue };
+            if failed.is_some() && !target.lacks.is_empty() {
+                target.fetches_failed = target.fetches_failed.saturating_add(1);
                 let again = now + std::time::Duration::from_secs(2 << target.fetches_failed.min(5));
                 target.fetch_at = Some(again);
                 target.wake(again);
+            } else {
+                target.fetches_failed = 0;
+                self.dirty.insert(application);
             }
         }
-        self.wake_waiting();
+    }
+
+    /// A target waits for these contents, and for no others.
+    pub(super) fn awaits(&mut self, application: Uuid, digests: impl IntoIterator<Item = Digest>) {
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        let before = std::mem::replace(&mut target.lacks, digests.into_iter().collect());
+        for digest in before.difference(&target.lacks) {
+            if let Some(waiting) = self.awaited.get_mut(digest) {
+                waiting.remove(&application);
+                if waiting.is_empty() {
+                    self.awaited.remove(digest);
+                }
+            }
+        }
+        for digest in target.lacks.difference(&before) {
+            self.awaited.entry(*digest).or_default().insert(application);
+        }
+    }
+
+    /// A content came: whoever waited for nothing else looks at its bundle again.
+    fn arrived(&mut self, digest: Digest) {
+        for application in self.awaited.remove(&digest).unwrap_or_default() {
+            let Some(target) = self.targets.get_mut(&application) else { continue };
+            target.lacks.remove(&digest);
+            if target.lacks.is_empty() {
+                self.dirty.insert(application);
+            }
+        }
     }
 
     /// Keeps a content until its bundle is complete; contents of bundles that newer ones took the place of make room.
@@ -341,17 +391,12 @@ impl Engine {
         }
     }
 
-    /// Targets that wait for contents look whether they have them.
-    fn wake_waiting(&mut self) {
-        let waiting = self.targets.iter().filter(|(_, t)| t.fetch_at.is_some()).map(|(uid, _)| *uid);
-        self.dirty.extend(waiting);
-    }
-
     async fn discovered(&mut self, discovery: Discovery) {
         let discovery = discovery.keeping(&self.parts.discovery);
         self.missing.read(&discovery, self.parts.clock.now());
         if discovery != self.parts.discovery {
             self.parts.discovery = discovery.clone();
+            self.watched_kinds = None;
             self.ensure_watches();
             let all: Vec<Uuid> = self.targets.keys().copied().collect();
             for application in all {
@@ -362,7 +407,7 @@ impl Engine {
                     target.kinds_changed = target.running.is_some();
                 }
                 self.dirty.insert(application);
-                self.kinds_came(application).await;
+                self.kinds_came(application);
             }
             self.tell(link::Input::Discovered(discovery)).await;
         }
@@ -375,52 +420,72 @@ impl Engine {
         }
     }
 
-    /// Watches every kind that some target names or owns and that is served.
-    pub(super) fn ensure_watches(&self) {
-        let mut resources: BTreeSet<ApiResource> = BTreeSet::new();
+    /// What is watched is decided anew: a target came, went or was rebuilt.
+    pub(super) fn rewatch(&mut self) {
+        self.watched_kinds = None;
+    }
+
+    /// A bundle became some target's desired one: where it names a kind that none named before, what is watched is decided anew.
+    pub(super) fn rewatch_for(&mut self, bundle: &Bundle) {
+        let Some(kinds) = &self.watched_kinds else { return };
+        let is_known = |entry: &BundleEntry| kinds.contains(&(entry.api_version.clone(), entry.key.kind.clone()));
+        if !bundle.entries.iter().all(is_known) {
+            self.watched_kinds = None;
+        }
+    }
+
+    /// Watches every kind that some target names or owns and that is served, where that is not done already.
+    fn ensure_watches(&mut self) {
+        if self.watched_kinds.is_some() {
+            return;
+        }
+        let mut kinds: BTreeSet<(&str, &str)> = BTreeSet::new();
         for target in self.targets.values() {
             let running = target.running.as_ref().and_then(|running| running.to.as_ref());
             let bundles = target.desired.iter().chain(running);
             let named = bundles.flat_map(|d| d.bundle.entries.iter().map(|e| (&e.api_version, &e.key)));
             let owned = target.inventory.entries.iter().map(|(key, entry)| (&entry.api_version, key));
-            for (api_version, key) in named.chain(owned) {
-                resources.extend(self.parts.discovery.find(api_version, &key.kind).cloned());
-            }
+            kinds.extend(named.chain(owned).map(|(api_version, key)| (api_version.as_str(), key.kind.as_str())));
         }
+        let find = |(version, kind): &(&str, &str)| self.parts.discovery.find(version, kind).cloned();
+        let resources: BTreeSet<ApiResource> = kinds.iter().filter_map(find).collect();
         self.parts.watches.ensure(&resources);
+        self.watched_kinds = Some(kinds.into_iter().map(|(version, kind)| (version.to_owned(), kind.to_owned())).collect());
     }
 
     /// Every content that some target's row, desired or synced bundle names.
     pub(super) fn referenced(&self) -> BTreeSet<Digest> {
-        let mut keep = BTreeSet::new();
+        let (mut keep, mut bundles) = (BTreeSet::new(), BTreeSet::new());
         for target in self.targets.values() {
             if let TargetRow::Present(spec) = &target.row {
-                keep.extend([spec.bundle, spec.settings]);
-                keep.extend(self.members(spec.bundle));
+                bundles.insert(spec.bundle);
+                keep.insert(spec.settings);
             }
             let running = target.record.running.iter().filter_map(Recorded::to);
-            for (bundle, settings, _) in target.record.desired.iter().chain(&target.record.synced).chain(running) {
-                keep.extend([*bundle, *settings]);
-                keep.extend(self.members(*bundle));
+            for (bundle, settings, _) in target.record.kept_bundles().chain(running) {
+                bundles.insert(*bundle);
+                keep.insert(*settings);
             }
         }
+        let named: Vec<Digest> = keep.iter().filter_map(|settings| self.contents.named_by(settings)).collect();
+        keep.extend(named);
+        keep.extend(bundles.iter().flat_map(|bundle| self.members(*bundle)));
+        keep.extend(bundles);
         keep
     }
 
     /// Now and then, and after the first operation of a process: contents of earlier bundles go.
-    pub(super) fn collect(&mut self) -> Vec<(String, Option<bytes::Bytes>)> {
-        self.operations += 1;
-        if self.operations < COLLECT_EVERY {
-            return vec![];
+    pub(super) fn collect(&mut self) {
+        self.operations = self.operations.saturating_add(1);
+        if self.operations >= COLLECT_EVERY.max(self.targets.len()) {
+            self.operations = 0;
+            self.keeper.collect();
+            self.rewatch();
         }
-        self.operations = 0;
-        let mut garbage = self.contents.garbage(&self.referenced());
-        garbage.extend(self.orphans());
-        garbage
     }
 
     /// Records of targets whose row is gone: what a crash in the middle of a removal left.
-    fn orphans(&self) -> impl Iterator<Item = (String, Option<bytes::Bytes>)> {
+    pub(super) fn orphans(&self) -> impl Iterator<Item = (String, Option<bytes::Bytes>)> {
         let known: BTreeSet<String> =
             self.targets.keys().flat_map(|uid| [record_name(*uid), inventory_name(*uid)]).collect();
         let durable = &self.parts.durable;
@@ -430,7 +495,7 @@ impl Engine {
 
     fn members(&self, bundle: Digest) -> Vec<Digest> {
         let bundle =
-            self.contents.get(&bundle).and_then(|bytes| windlass_domain::bundle::Bundle::from_bytes(&bytes).ok());
+            self.contents.get(&bundle).and_then(|bytes| Bundle::from_bytes(&bytes).ok());
         bundle.map(|bundle| bundle.entries.iter().map(|e| e.digest).collect()).unwrap_or_default()
     }
 

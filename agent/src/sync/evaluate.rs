@@ -14,6 +14,7 @@ use windlass_domain::target::{TargetRow, TargetSpec};
 use windlass_domain::time::Timestamp;
 
 use super::engine::Engine;
+use super::keep::Then;
 use super::target::{Complete, Target};
 
 /// How long an operation waits until every object was seen.
@@ -22,6 +23,10 @@ const KNOWLEDGE_LIMIT: Duration = Duration::from_secs(30);
 impl Engine {
     pub(super) async fn evaluate_dirty(&mut self) {
         while let Some(application) = self.dirty.pop_first() {
+            if self.keeper.holds(application) {
+                // It is looked at once that is durable.
+                continue;
+            }
             if self.targets.get(&application).is_some_and(|target| target.record.lost) {
                 self.recover();
             }
@@ -32,8 +37,10 @@ impl Engine {
                 Some(TargetRow::Removing(_)) => self.evaluate_removal(application).await,
                 None => continue,
             }
-            self.flush(application).await;
-            self.report(application).await;
+            self.flush(application);
+            if !self.keeper.holds(application) {
+                self.report(application).await;
+            }
         }
     }
 
@@ -42,7 +49,7 @@ impl Engine {
         if self.end_unstarted(application, &spec).await {
             return;
         }
-        let Some(assessment) = self.assess_and_forget(application).await else { return };
+        let Some(assessment) = self.assess_and_forget(application) else { return };
         self.ask(application, &assessment.needs);
         self.look_at_unwatched(application, &assessment);
         let proved = self.proves_unused(application, &assessment, false);
@@ -76,18 +83,18 @@ impl Engine {
     }
 
     /// Assesses a target; the inventory shrinks by what is proved gone.
-    async fn assess_and_forget(&mut self, application: Uuid) -> Option<Assessment> {
+    fn assess_and_forget(&mut self, application: Uuid) -> Option<Assessment> {
         let assessment = self.assess(application)?;
         let gone = assessment.objects.iter().filter(|(_, s)| s.state == ObjectState::Gone).map(|(key, _)| key.clone());
         let gone: Vec<ResourceKey> = gone.collect();
         if gone.is_empty() {
             return Some(assessment);
         }
-        self.forget(application, &gone).await;
+        self.forget(application, &gone);
         self.assess(application)
     }
 
-    pub(super) async fn forget(&mut self, application: Uuid, gone: &[ResourceKey]) {
+    pub(super) fn forget(&mut self, application: Uuid, gone: &[ResourceKey]) {
         let Some(target) = self.targets.get_mut(&application) else { return };
         for key in gone {
             target.inventory.entries.remove(key);
@@ -106,9 +113,8 @@ impl Engine {
                 hook: None,
             }));
         }
-        let records = target.records(application);
         self.update_interest(application);
-        self.keep(application, records).await;
+        self.keep(application, Then::Evaluate);
     }
 
     pub(super) fn assess(&self, application: Uuid) -> Option<Assessment> {

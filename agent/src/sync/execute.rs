@@ -10,9 +10,11 @@ use windlass_domain::live::Observed;
 use windlass_domain::manifest::ResourceKey;
 
 use super::input::{Found, Input};
+use super::lens::Eyes;
 use super::prove::{self, Question};
 use super::{dry_run, recover};
 use crate::observe::{Cluster, look};
+use crate::script::judge::Judge;
 
 /// How long an unanswered question waits before it is asked again.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -25,14 +27,20 @@ const PROOF_LIMIT: Duration = Duration::from_secs(60);
 pub struct Executor {
     cluster: Cluster,
     inbox: mpsc::Sender<Input>,
+    judge: Judge,
 }
 
 // === impl Executor ===
 
 impl Executor {
     /// To this cluster, and back to this inbox.
-    pub fn new(cluster: Cluster, inbox: mpsc::Sender<Input>) -> Self {
-        Self { cluster, inbox }
+    pub fn new(cluster: Cluster, inbox: mpsc::Sender<Input>, judge: Judge) -> Self {
+        Self { cluster, inbox, judge }
+    }
+
+    /// Asks people's own scripts and expressions.
+    pub(super) fn judge(&self) -> &Judge {
+        &self.judge
     }
 
     /// The cluster that is written to.
@@ -87,11 +95,18 @@ impl Executor {
     }
 
     /// One forced server-side dry run, asked until it is answered.
-    pub fn dry_run(&self, resource: ApiResource, key: ResourceKey, object: Value, digest: Digest, uid: String) {
+    pub(super) fn dry_run(
+        &self,
+        resource: ApiResource,
+        key: ResourceKey,
+        object: Value,
+        (digest, uid): (Digest, String),
+        eyes: Eyes,
+    ) {
         let cluster = self.cluster.clone();
         self.spawn(async move {
             loop {
-                match dry_run::dry_run(&cluster, &resource, &key, &object, false).await {
+                match dry_run::dry_run(&cluster, &resource, &key, &object, &eyes).await {
                     Ok(compared) => return Input::DryRan { digest, uid, answer: compared.answer },
                     Err(error) => {
                         tracing::warn!(%key, %error, "a dry run was not answered; it is asked again");

@@ -15,6 +15,7 @@ use windlass_domain::window::Wish;
 
 use super::engine::Engine;
 use super::input::{Failure, Input};
+use super::keep::Then;
 use super::target::Target;
 
 /// How long a custom resource waits until the definition that came with it is served.
@@ -165,7 +166,7 @@ impl Engine {
     }
 
     /// The cluster serves other kinds than before: what waited for its kind is carried out.
-    pub(super) async fn kinds_came(&mut self, application: Uuid) {
+    pub(super) fn kinds_came(&mut self, application: Uuid) {
         let Some(target) = self.targets.get(&application) else { return };
         let Some(running) = &target.running else { return };
         let action = |index: &usize| running.operation.plan().actions.get(*index);
@@ -184,17 +185,18 @@ impl Engine {
             let entry = InventoryEntry { api_version, ..InventoryEntry::default() };
             target.inventory.entries.entry(key).or_insert(entry);
         }
-        let records = target.records(application);
         self.update_interest(application);
         // What may be created is on record first; where that fails it waits for its limit.
-        if !self.keep(application, records).await {
-            return;
-        }
+        self.keep(application, Then::CarryOut(come));
+    }
+
+    /// Actions whose kind came, once what they may create is on record.
+    pub(super) fn carry_out_awaited(&mut self, application: Uuid, come: Vec<usize>) {
         for index in come {
-            if let Some(running) = self.targets.get_mut(&application).and_then(|target| target.running.as_mut()) {
-                running.awaiting_kind.remove(&index);
+            let running = self.targets.get_mut(&application).and_then(|target| target.running.as_mut());
+            if running.is_some_and(|running| running.awaiting_kind.remove(&index).is_some()) {
+                self.carry_out(application, index);
             }
-            self.carry_out(application, index);
         }
     }
 

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
+use windlass_domain::ignore::Ignored;
 use windlass_domain::live::{DryRun, Observed};
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::operation::Checked;
@@ -14,8 +16,12 @@ use windlass_domain::projection::TakenField;
 use windlass_domain::target::TargetRow;
 
 use super::client::Error;
+use super::facts::Facts;
+pub use super::lens::Rebased;
 use super::recover::Managed;
+use super::said::Said;
 use crate::observe;
+use crate::script::judge::Verdict;
 
 /// One thing that happened.
 pub enum Input {
@@ -66,6 +72,19 @@ pub enum Input {
         /// What it said.
         answer: DryRun,
     },
+    /// What people's own scripts and expressions say of an object.
+    Judged(Verdict),
+    /// What a baseline under other ignore rules is made of.
+    Rebased {
+        /// The target.
+        application: Uuid,
+        /// The object.
+        key: ResourceKey,
+        /// The manifest.
+        digest: Digest,
+        /// The answer, or why there is none.
+        result: Result<Box<Rebased>, String>,
+    },
     /// Every object with our label, or why that is not known.
     Swept(Result<Vec<Managed>, String>),
     /// An answer to whether something is in use.
@@ -99,6 +118,8 @@ pub enum Input {
         /// Its answer.
         answer: Checked,
     },
+    /// Records that were to be durable are, or why not.
+    Kept(Result<(), String>),
     /// A hook was given free or deleted.
     Cleaned {
         /// The target.
@@ -109,6 +130,22 @@ pub enum Input {
         action: usize,
         /// Why it could not be.
         result: Result<(), String>,
+    },
+    /// Somebody answers a question about a target.
+    Facts {
+        /// The target.
+        application: Uuid,
+        /// What is known of it; `None` for one that is not here.
+        reply: oneshot::Sender<Option<Facts>>,
+    },
+    /// Somebody is about to change an object beside git.
+    Said {
+        /// The target.
+        application: Uuid,
+        /// The object.
+        key: ResourceKey,
+        /// What git and people say of it; `None` for a target that is not here.
+        reply: oneshot::Sender<Option<Said>>,
     },
 }
 
@@ -143,6 +180,8 @@ pub enum Done {
         digest: Digest,
         /// Whose fields were taken.
         overridden: Overridden,
+        /// What of the response is ignored.
+        ignored: Ignored,
     },
     /// A hook is there.
     Hooked {

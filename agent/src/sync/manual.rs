@@ -8,9 +8,22 @@ use windlass_domain::target::{OperationRequest, TargetRow, TargetSpec};
 use windlass_domain::time::Timestamp;
 
 use super::begin::Begin;
+use super::contents::Completion;
 use super::engine::Engine;
+use super::keep::Then;
 use super::running::run_of;
-use super::target::Target;
+use super::target::{Complete, Target};
+
+/// Why a commit that was named is not brought.
+const NOT_HERE: &str = "a newer commit came before it began, and the agent no longer has the one that was named; sync again";
+
+/// What a person's operation brings.
+enum Brings {
+    This(Box<Complete>),
+    /// It is not known yet.
+    NotYet,
+    Never(&'static str),
+}
 
 impl Engine {
     pub(super) async fn terminate_if_asked(&mut self, application: Uuid, spec: &TargetSpec) {
@@ -39,15 +52,12 @@ impl Engine {
         if request.prune && assessment.hold.is_none() && !self.proves_unused(application, assessment, true) {
             return;
         }
-        let Some(target) = self.targets.get(&application) else { return };
-        let Some(to) = target.desired.clone().filter(|desired| desired.digest == request.bundle) else {
-            // The bundle is still on its way, or a newer one took its place.
-            let newer = matches!(&target.row, TargetRow::Present(spec) if spec.bundle != request.bundle);
-            if newer {
-                let why = "the application has a newer bundle by now; sync again".to_owned();
-                self.finish_unstarted(application, never_began(&request, why, now)).await;
+        let to = match self.brings(application, &request, again.is_some()) {
+            Brings::This(to) => *to,
+            Brings::NotYet => return,
+            Brings::Never(why) => {
+                return self.finish_unstarted(application, never_began(&request, why.to_owned(), now));
             }
-            return;
         };
         let attempt = again.map_or(0, |(_, tries, _)| tries);
         let (run, options) = (run_of(request.id, attempt), request.options.clone());
@@ -59,7 +69,35 @@ impl Engine {
         let deadline = target.deadline_of(&request, now);
         let whole = !request.options.leaves_no_history();
         let begin = Begin { id: request.id, attempt, by: request.by, manual: true, deadline, to: Some(to), whole };
-        self.start(application, begin, plan).await;
+        self.start(application, begin, plan);
+    }
+
+    /// What a person's operation brings: the commit that they named, or the newest. A retry brings what the first try did, unless it asks for the newest.
+    fn brings(&self, application: Uuid, request: &OperationRequest, again: bool) -> Brings {
+        let Some(target) = self.targets.get(&application) else { return Brings::NotYet };
+        let TargetRow::Present(spec) = &target.row else { return Brings::NotYet };
+        let newest = || match &target.desired {
+            Some(desired) if desired.digest == spec.bundle && desired.settings_digest == spec.settings => {
+                Brings::This(Box::new(desired.clone()))
+            }
+            // It is still on its way.
+            _ => Brings::NotYet,
+        };
+        let refreshes = request.options.retry.is_some_and(|retry| retry.refresh) && !request.options.pinned;
+        let earlier = match &target.record.again_to {
+            Some(to) if again && !refreshes => Some(to.clone()),
+            _ if request.options.pinned && spec.bundle != request.bundle => {
+                let known = target.record.kept_bundles().find(|(bundle, ..)| *bundle == request.bundle);
+                let Some((bundle, _, revision)) = known else { return Brings::Never(NOT_HERE) };
+                Some((*bundle, request.options.settings.unwrap_or(spec.settings), revision.clone()))
+            }
+            _ => None,
+        };
+        let Some((bundle, settings, revision)) = earlier else { return newest() };
+        match self.contents.assemble(bundle, settings, &revision) {
+            Completion::Complete(complete, _) => Brings::This(Box::new(complete)),
+            Completion::Missing(_) | Completion::Unreadable(_) => Brings::Never(NOT_HERE),
+        }
     }
 
     /// An operation that was terminated, or whose time is over, before it could begin ends whether or not anything else is known.
@@ -80,15 +118,14 @@ impl Engine {
             target.wake(deadline);
             return false;
         };
-        self.finish_unstarted(application, never_began(request, why, now)).await;
+        self.finish_unstarted(application, never_began(request, why, now));
         true
     }
 
-    pub(super) async fn finish_unstarted(&mut self, application: Uuid, state: OperationState) {
+    pub(super) fn finish_unstarted(&mut self, application: Uuid, state: OperationState) {
         let Some(target) = self.targets.get_mut(&application) else { return };
         target.record.manual = Some(state);
-        let records = target.records(application);
-        self.keep(application, records).await;
+        self.keep(application, Then::Evaluate);
     }
 }
 

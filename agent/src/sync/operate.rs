@@ -11,6 +11,7 @@ use windlass_domain::target::{Retry, TargetRow};
 use windlass_domain::time::Timestamp;
 
 use super::engine::Engine;
+use super::keep::Then;
 use super::running::Running;
 use super::target::Target;
 
@@ -42,15 +43,21 @@ impl Engine {
             let Some(action) = running.waiting.front().cloned() else { return };
             if action == Action::Persist {
                 target.record.running = Some(running.recorded());
-                let records = target.records(application);
-                if !self.keep(application, records).await {
-                    return;
-                }
-                fail::fail_point!("agent::operation::persisted");
+                return self.keep(application, Then::GoOn);
             }
-            let Some(running) = self.targets.get_mut(&application).and_then(|t| t.running.as_mut()) else { return };
             running.waiting.pop_front();
             self.act(application, action).await;
+        }
+    }
+
+    /// The record that what comes next waited for is durable.
+    pub(super) async fn recorded(&mut self, application: Uuid) {
+        fail::fail_point!("agent::operation::persisted");
+        let Some(running) = self.targets.get_mut(&application).and_then(|t| t.running.as_mut()) else { return };
+        if running.waiting.front() == Some(&Action::Persist) {
+            running.waiting.pop_front();
+            // Boxed: it may lead back here.
+            Box::pin(self.go_on(application)).await;
         }
     }
 
@@ -66,11 +73,11 @@ impl Engine {
                     target.wake(at);
                 }
             }
-            Action::Finish => self.finish(application).await,
+            Action::Finish => self.finish(application),
         }
     }
 
-    async fn finish(&mut self, application: Uuid) {
+    fn finish(&mut self, application: Uuid) {
         let now = self.parts.clock.now();
         let Some(target) = self.targets.get_mut(&application) else { return };
         let Some(running) = target.running.take() else { return };
@@ -78,7 +85,7 @@ impl Engine {
         target.record.running = None;
         if let Some(state) = target.record.operation.as_mut().filter(|state| state.id == running.id) {
             state.phase = running.operation.phase();
-            state.message = running.operation.message();
+            state.message = message_of(&target.row, &running);
             state.finished_at = Some(now);
             state.results = running.operation.results();
             info!(application = %name, operation = %state.id, phase = ?state.phase, message = state.message, "operation ended");
@@ -93,10 +100,9 @@ impl Engine {
             target.record.manual.clone_from(&target.record.operation);
         }
         target.kinds_changed = false;
-        let records = target.records(application);
-        let garbage = self.collect();
+        self.collect();
         self.update_interest(application);
-        self.keep(application, records.map(|records| records.into_iter().chain(garbage).collect())).await;
+        self.keep(application, Then::Evaluate);
         self.dirty.insert(application);
     }
 }
@@ -131,12 +137,30 @@ impl Target {
         }
         let at = now + wait;
         self.record.again = Some((running.id, tries, at));
+        self.record.again_to = running.to.as_ref().map(|to| (to.digest, to.settings_digest, to.revision.clone()));
         if let Some(state) = &mut self.record.operation {
             state.phase = OperationPhase::Running;
             state.finished_at = None;
             state.message = format!("{}; tried again in {wait:?}{}", state.message, of(retry, tries));
         }
         self.wake(at);
+    }
+}
+
+/// What an operation says of itself; a person's that found a newer commit than the one that they saw says so.
+pub(super) fn message_of(row: &TargetRow, running: &Running) -> String {
+    let message = running.operation.message();
+    let asked = match row {
+        TargetRow::Present(spec) => spec.operation.as_ref().filter(|request| request.id == running.id),
+        TargetRow::Removing(_) => None,
+    };
+    let newer = running.to.as_ref().filter(|to| asked.is_some_and(|request| request.bundle != to.digest));
+    match newer {
+        Some(to) => {
+            let revision = to.revision.get(..7).unwrap_or(&to.revision);
+            format!("{message}; it brings {revision}, which came after it was asked for")
+        }
+        None => message,
     }
 }
 

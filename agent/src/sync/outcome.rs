@@ -7,12 +7,14 @@ use tracing::warn;
 use uuid::Uuid;
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::ApiResource;
-use windlass_domain::health::HealthStatus;
+use windlass_domain::health::{self, Health, HealthStatus};
+use windlass_domain::ignore::Ignored;
 use windlass_domain::inventory::InventoryEntry;
 use windlass_domain::live::{Drift, DryRun, LiveObject, Observed};
 use windlass_domain::manifest::{GroupKind, ResourceKey};
 use windlass_domain::operation::Event;
 use windlass_domain::projection::Baseline;
+use windlass_domain::sync::SyncAction;
 
 use super::engine::{Engine, MAX_DRY_RUNS};
 use super::execute::ASK_AGAIN;
@@ -57,8 +59,24 @@ impl Engine {
 
     /// Compares an object with its baseline and keeps the slim form. What is older than the baseline, or read in another version than it was applied in,
     /// says nothing, as long as that version is served: the watch in that version says it.
-    fn compare(&mut self, key: &ResourceKey, object: &Value) {
-        let mut live = slim::live_object(object, None);
+    pub(super) fn compare(&mut self, key: &ResourceKey, object: &Value) {
+        let lens = self.lens(key);
+        if lens.runs_code() {
+            return self.parts.executor.judge().ask(key.clone(), Box::new(object.clone()), lens);
+        }
+        let ignored = lens.selection.places(object, Vec::new());
+        self.compare_ignoring(key, object, &ignored, health::assess(object));
+    }
+
+    /// The same with what is ignored of the object, and how well it does.
+    pub(super) fn compare_ignoring(
+        &mut self,
+        key: &ResourceKey,
+        object: &Value,
+        ignored: &Ignored,
+        health: Option<Health>,
+    ) {
+        let mut live = LiveObject { health, ..slim::metadata(object) };
         if let Some((owner, entry)) = self.owned(key)
             && let Some(baseline) = &entry.baseline
         {
@@ -67,10 +85,11 @@ impl Engine {
             if (other_version && still_served) || baseline.is_newer_than(object) {
                 return;
             }
-            live.drift = slim::drift(object, baseline, None);
+            live.drift = slim::drift(object, baseline, None, ignored);
             if matches!(live.drift, Drift::Drifted(_)) {
                 // The manifest only serves to name the paths.
-                live.drift = slim::drift(object, baseline, self.sent(owner, key, entry.digest).as_ref());
+                let sent = self.sent(owner, key, entry.digest);
+                live.drift = slim::drift(object, baseline, sent.as_ref(), ignored);
             }
         }
         self.note_finished(key, object, &live);
@@ -105,7 +124,7 @@ impl Engine {
     }
 
     /// Who owns an object, and what the inventory has of it.
-    fn owned(&self, key: &ResourceKey) -> Option<(Uuid, InventoryEntry)> {
+    pub(super) fn owned(&self, key: &ResourceKey) -> Option<(Uuid, InventoryEntry)> {
         let owners = self.watched.interested_in(key);
         let entry = |uid: &Uuid| Some((*uid, self.targets.get(uid)?.inventory.entries.get(key)?.clone()));
         owners.iter().filter_map(entry).find(|(_, entry)| entry.baseline.is_some())
@@ -149,7 +168,8 @@ impl Engine {
     /// The answer to a look.
     pub(super) fn looked(&mut self, key: ResourceKey, found: Found) {
         let mut doubted = false;
-        for target in self.targets.values_mut() {
+        for uid in self.watched.interested_in(&key) {
+            let Some(target) = self.targets.get_mut(&uid) else { continue };
             target.looking.remove(&key);
             target.resting.remove(&key);
             doubted |= target.doubted.remove(&key);
@@ -182,7 +202,7 @@ impl Engine {
     }
 
     /// Asks the same again a little later, for as long as somebody is interested and the kind is served.
-    fn look_again(&mut self, key: &ResourceKey, wait: Duration) {
+    pub(super) fn look_again(&mut self, key: &ResourceKey, wait: Duration) {
         let whole = self.is_whole(key);
         let Some(resource) = self.resource_of(key) else { return };
         let interested = self.watched.interested_in(key);
@@ -201,7 +221,7 @@ impl Engine {
         });
     }
 
-    fn know(&mut self, key: ResourceKey, observed: Observed) {
+    pub(super) fn know(&mut self, key: ResourceKey, observed: Observed) {
         self.dirty.extend(self.watched.interested_in(&key));
         self.watched.set(key, observed);
     }
@@ -233,11 +253,11 @@ impl Engine {
         let Some(mut planned) = running.and_then(|r| r.operation.plan().actions.get(action)).cloned() else { return };
         planned.key = self.scoped(target, &planned);
         let result = match result {
-            Ok(Done::Applied { sent, response, digest, overridden }) => {
+            Ok(Done::Applied { sent, response, digest, overridden, ignored }) => {
                 if let (Some(target), Some(field)) = (self.targets.get_mut(&application), overridden.fields.first()) {
                     target.writers.insert(planned.key.clone(), field.manager.clone());
                 }
-                let applied = self.applied(application, &planned.key, &planned.api_version, &sent, &response, digest);
+                let applied = self.applied(application, &planned, (&sent, &response), digest, &ignored);
                 applied.map(|changed| words::applied(&overridden, &changed))
             }
             Ok(Done::Nothing) => Ok("as git says".to_owned()),
@@ -278,23 +298,29 @@ impl Engine {
     fn applied(
         &mut self,
         application: Uuid,
-        key: &ResourceKey,
-        api_version: &str,
-        sent: &Value,
-        response: &Value,
+        action: &SyncAction,
+        (sent, response): (&Value, &Value),
         digest: Digest,
+        ignored: &Ignored,
     ) -> Result<Vec<String>, String> {
-        let baseline = Baseline::of_response(response, sent)
+        let (key, api_version) = (&action.key, &action.api_version);
+        let baseline = Baseline::of_response_ignoring(response, sent, ignored)
             .map_err(|e| format!("it was applied, but the answer is unreadable: {e}"))?;
         let changed = baseline.differing_paths(sent, response, words::MOST_PATHS);
         // The response is its own baseline: by definition nothing differs.
-        let live = LiveObject { drift: Drift::None, ..slim::live_object(response, None) };
+        let lens = self.lens(key);
+        let scripted = lens.health.is_some();
+        let health = if scripted { self.health_meanwhile(key, response) } else { health::assess(response) };
+        let live = LiveObject { drift: Drift::None, health, ..slim::metadata(response) };
         let entry =
-            InventoryEntry { api_version: api_version.to_owned(), digest: Some(digest), baseline: Some(baseline) };
+            InventoryEntry { api_version: api_version.clone(), digest: Some(digest), baseline: Some(baseline) };
         if let Some(target) = self.targets.get_mut(&application) {
             target.inventory.entries.insert(key.clone(), entry);
         }
         self.know(key.clone(), Observed::Present(live));
+        if scripted {
+            self.parts.executor.judge().ask(key.clone(), Box::new(response.clone()), lens);
+        }
         Ok(changed)
     }
 }

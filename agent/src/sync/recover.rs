@@ -142,6 +142,6 @@ impl Engine {
             target.unwritten.get_or_insert_default();
             self.update_interest(application);
         }
-        self.ensure_watches();
+        self.rewatch();
     }
 }

@@ -28,7 +28,7 @@ impl Engine {
         let is_gone = |key: &&ResourceKey| matches!(live.get(key), Observed::Absent);
         let gone: Vec<ResourceKey> = target.inventory.entries.keys().filter(is_gone).cloned().collect();
         if !gone.is_empty() {
-            self.forget(application, &gone).await;
+            self.forget(application, &gone);
         }
         let now = self.parts.clock.now();
         let Some(target) = self.targets.get_mut(&application) else { return };
@@ -78,7 +78,7 @@ impl Engine {
         }
         let by = format!("removal asked by {}", removing.by);
         let begin = Begin { id, attempt, by, manual: false, deadline: now + DEADLINE, to: None, whole: true };
-        self.start(application, begin, plan).await;
+        self.start(application, begin, plan);
     }
 }
 

@@ -16,6 +16,7 @@ use windlass_domain::target::TargetRow;
 use windlass_domain::time::Timestamp;
 
 use super::engine::Engine;
+use super::operate::message_of;
 use super::target::Target;
 use crate::link;
 
@@ -147,7 +148,7 @@ fn operation(target: &Target) -> Option<OperationState> {
     let mut state = manual.or(target.record.operation.as_ref())?.clone();
     if let Some(running) = target.running.as_ref().filter(|running| running.id == state.id) {
         state.phase = running.operation.phase();
-        state.message = running.operation.message();
+        state.message = message_of(&target.row, running);
     }
     state.results.truncate(MAX_RESULTS);
     Some(state)

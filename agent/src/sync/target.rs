@@ -7,7 +7,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use windlass_domain::bundle::Bundle;
+use windlass_domain::customization::Customizations;
 use windlass_domain::digest::Digest;
+use windlass_domain::ignore::{Rules, Selection};
 use windlass_domain::hook::Phase;
 use windlass_domain::inventory::Inventory;
 use windlass_domain::manifest::ResourceKey;
@@ -23,6 +25,7 @@ use windlass_domain::traits::TraitsMap;
 use super::blocked::Blocked;
 use super::running::{Recorded, Running};
 use crate::desired::Change;
+use crate::script::judge::{Lens, Script};
 
 /// One target.
 pub struct Target {
@@ -50,6 +53,8 @@ pub struct Target {
     pub unknown_since: Option<Timestamp>,
     /// When missing contents are asked for: a moment after their row, because they often follow it unasked.
     pub fetch_at: Option<Timestamp>,
+    /// Contents that it waits for.
+    pub lacks: BTreeSet<Digest>,
     /// The person's operation that was last seen, and its deadline by this agent's clock.
     pub asked: Option<(Uuid, Timestamp)>,
     /// How often in a row the hub did not have what it named.
@@ -93,6 +98,10 @@ pub struct Complete {
     pub traits: Arc<TraitsMap>,
     /// The commit it was rendered from.
     pub revision: String,
+    /// What the installation says of kinds.
+    pub customizations: Arc<Customizations>,
+    /// Differences that are ignored: the application's and the installation's.
+    pub rules: Arc<Rules>,
 }
 
 /// The durable form of a target, inventory aside.
@@ -123,6 +132,9 @@ pub struct Record {
     /// A person's operation that failed and is tried again: its id, its tries so far, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<(Uuid, u32, Timestamp)>,
+    /// What that operation brings with each try: (bundle, settings, commit).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again_to: Option<(Digest, Digest, String)>,
     /// The last phase of a removal that was brought to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removed: Option<Phase>,
@@ -133,6 +145,32 @@ pub struct Record {
     /// Objects of `synced` that cannot be changed in place: they wait until git or the options change.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub stuck: BTreeSet<ResourceKey>,
+}
+
+// === impl Complete ===
+
+impl Complete {
+    /// Every content that it needs, itself and its settings among them.
+    pub fn members(&self) -> impl Iterator<Item = Digest> {
+        let own = [Some(self.digest), Some(self.settings_digest), self.settings.customizations];
+        self.bundle.entries.iter().map(|entry| entry.digest).chain(own.into_iter().flatten())
+    }
+
+    /// What is ignored of an object, and whose script judges it.
+    pub fn lens(&self, key: &ResourceKey) -> Lens {
+        let script = |(key, source): (&str, &str)| Arc::new(Script { key: key.to_owned(), source: source.to_owned() });
+        let selection = if self.rules.is_empty() { Selection::default() } else { self.rules.for_object(key) };
+        Lens { selection, health: self.customizations.health_of(&key.group, &key.kind).map(script) }
+    }
+}
+
+// === impl Record ===
+
+impl Record {
+    /// The bundles that it names, whose contents must stay: (bundle, settings, commit).
+    pub fn kept_bundles(&self) -> impl Iterator<Item = &(Digest, Digest, String)> {
+        self.desired.iter().chain(&self.synced).chain(&self.again_to)
+    }
 }
 
 // === impl Target ===
@@ -153,6 +191,7 @@ impl Target {
             doubted: BTreeSet::new(),
             unknown_since: None,
             fetch_at: None,
+            lacks: BTreeSet::new(),
             asked: None,
             fetches_failed: 0,
             look_at: None,

@@ -37,7 +37,12 @@ impl<D: Desired> Session<'_, D> {
                 let discovery = self.link.desired.discovery().await;
                 self.say(AgentMessage::Discovery(discovery));
             }
+            Action::RenewCertificate => {
+                let credentials = &self.link.credentials;
+                credentials.ask_for_renewal(&credentials.current().serial);
+            }
             Action::CompareNow => return Some(self.compare_due().await),
+            Action::Serve { id, deadline_ms } => self.link.server.take(id, Duration::from_millis(deadline_ms)),
             Action::Close { reason, retry_after_ms } => {
                 let retry_after = (retry_after_ms > 0).then(|| Duration::from_millis(retry_after_ms));
                 self.ended.get_or_insert(Ended { healthy: self.proven, reason, retry_after, line: None });

@@ -182,12 +182,12 @@ async fn a_kind_that_is_no_longer_wanted_is_no_longer_watched() {
 
 #[tokio::test]
 async fn one_namespace_can_be_all_that_is_watched() {
-    let mut bench = Bench::new(WatchScope::Namespace("shop".into()));
+    let mut bench = Bench::new(WatchScope::Namespaces(BTreeSet::from(["shop".into()])));
     let call = bench.apiserver.next().await;
     assert!(call.uri.starts_with("/api/v1/namespaces/shop/configmaps?"), "{}", call.uri);
     call.json(403, &json!({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"}));
     assert_eq!(bench.said(1).await, ["stale no (403 Forbidden)"]);
-    assert_eq!(bench.watches.not_live(bench.apiserver.clock.now(), LIMIT), ["ConfigMap/v1"]);
+    assert_eq!(bench.watches.not_live(bench.apiserver.clock.now(), LIMIT), ["ConfigMap/v1 in shop"]);
 }
 
 #[tokio::test]

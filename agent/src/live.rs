@@ -1,0 +1,88 @@
+//! What the hub asks about one target, answered from the cluster as it is now. Nothing is kept, and only actions write.
+//!
+//! | file | answers |
+//! |---|---|
+//! | [`target`] | which objects a target may be asked about: those that git names or that it owns, and what they own in turn |
+//! | [`action`] | which actions objects have; runs one |
+//! | [`resource`] | live objects |
+//! | [`gather`], [`tree`] | what the cluster holds around a target; what of it the target's objects own |
+//! | [`events`], [`logs`] | what Kubernetes says of them; what their containers wrote |
+//!
+//! A new kind of question is a variant of [`What`] and an arm of [`Live::answer`]. What leaves here has the values of Secrets masked: [`shown`] is the one
+//! place where an object becomes part of an answer.
+
+mod action;
+mod events;
+mod gather;
+mod logs;
+mod resource;
+mod target;
+mod tree;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use windlass_domain::diff;
+use windlass_domain::question::{Question, RefusalCode, Refused, What};
+
+use action::Actions;
+
+use crate::link::serve::{Answers, Reply};
+use crate::observe::Cluster;
+use crate::observe::client::Error;
+use crate::sync::input::Input;
+
+/// Answers questions about targets.
+pub struct Live {
+    cluster: Cluster,
+    /// Knows the targets.
+    engine: mpsc::Sender<Input>,
+    actions: Actions,
+}
+
+// === impl Live ===
+
+impl Live {
+    /// Over a cluster and the engine that keeps it.
+    pub fn new(cluster: Cluster, engine: mpsc::Sender<Input>) -> Self {
+        let actions = Actions::new(cluster.clone(), engine.clone());
+        Self { cluster, engine, actions }
+    }
+}
+
+#[async_trait]
+impl Answers for Live {
+    async fn answer(&self, question: Question, reply: &mut Reply) -> Result<(), Refused> {
+        let target = target::Target::ask(&self.engine, question.application).await?;
+        match question.what {
+            What::GetResource(selector) => {
+                let objects = resource::get(&self.cluster, &target, &selector).await?;
+                reply.json(&objects).await
+            }
+            What::GetTree(wanted) => reply.json(&tree::get(&self.cluster, &target, &wanted).await?).await,
+            What::GetEvents(selector) => reply.json(&events::get(&self.cluster, &target, &selector).await?).await,
+            What::GetLogs(wanted) => logs::get(&self.cluster, &target, *wanted, reply).await,
+            What::ListActions(selector) => reply.json(&self.actions.list(&target, &selector).await?).await,
+            What::RunAction(asked) => {
+                reply.json(&self.actions.run(&target, question.application, asked).await?).await
+            }
+        }
+    }
+}
+
+/// The object as it may leave the cluster.
+fn shown(mut object: Value) -> Value {
+    diff::mask_secret(&mut object);
+    object
+}
+
+/// What an error of the apiserver is for whoever asked.
+fn refused(what: &str, error: &Error) -> Refused {
+    let code = match error.refused().map(|refusal| refusal.code) {
+        Some(403) => RefusalCode::Forbidden,
+        Some(400 | 422) => RefusalCode::Invalid,
+        Some(404) => RefusalCode::NotFound,
+        _ => RefusalCode::Unavailable,
+    };
+    Refused::new(code, format!("{what}: {error}"))
+}

@@ -1,0 +1,193 @@
+//! Actions on live objects: which there are, and running one. The one part of this module that writes.
+
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use uuid::Uuid;
+use windlass_domain::action::{self, Change, Effect, ObjectActions, Offered, Ran, RunAction};
+use windlass_domain::customization::Actions as Scripts;
+use windlass_domain::manifest::{GroupKind, ResourceKey, group_of};
+use windlass_domain::question::{ObjectSelector, RefusalCode, Refused};
+
+use super::resource;
+use super::target::Target;
+use crate::observe::Cluster;
+use crate::script::{self, ActionScript, DiscoveryScript};
+use crate::sync::input::Input;
+use crate::sync::said::Said;
+
+/// Users' scripts that run at once: each may take a second of a core, and the cluster is small.
+const SCRIPTS: usize = 1;
+
+/// Lists and runs actions. Clones share the turns of scripts.
+#[derive(Clone)]
+pub(super) struct Actions {
+    cluster: Cluster,
+    engine: mpsc::Sender<Input>,
+    turns: Arc<Semaphore>,
+}
+
+// === impl Actions ===
+
+impl Actions {
+    pub(super) fn new(cluster: Cluster, engine: mpsc::Sender<Input>) -> Self {
+        Self { cluster, engine, turns: Arc::new(Semaphore::new(SCRIPTS)) }
+    }
+
+    /// The actions of the objects that a selector fits; objects without any are left out.
+    pub(super) async fn list(&self, target: &Target, selector: &ObjectSelector) -> Result<Offered, Refused> {
+        let (keys, truncated) = resource::select(target, selector);
+        let mut offered = Offered { items: Vec::new(), truncated };
+        let (mut found, mut why_not) = (false, None);
+        // A script that overran once would do so for every object of its kind.
+        let mut overran: BTreeMap<GroupKind, String> = BTreeMap::new();
+        for key in keys {
+            let object = match resource::one(&self.cluster, target, &key).await {
+                Ok(Some(object)) => object,
+                Ok(None) => continue,
+                Err(error) => {
+                    why_not = Some(error);
+                    continue;
+                }
+            };
+            found = true;
+            let answer = match overran.get(&key.group_kind()) {
+                Some(error) => Err(error.clone()),
+                None => self.offers(target, &key, &object).await.map_err(|error| {
+                    let words = error.to_string();
+                    if matches!(error, script::Error::TooSlow(_) | script::Error::TooBig(_)) {
+                        overran.insert(key.group_kind(), words.clone());
+                    }
+                    words
+                }),
+            };
+            let (actions, error) = match answer {
+                Ok(actions) if actions.is_empty() => continue,
+                Ok(actions) => (actions, None),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            let api_version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
+            offered.items.push(ObjectActions { key, api_version, actions, error });
+        }
+        match why_not {
+            Some(error) if !found => Err(error),
+            None if !found => Err(resource::none(selector)),
+            _ => Ok(offered),
+        }
+    }
+
+    /// Runs one action. What was begun is brought to its end also when nobody waits for the answer any more.
+    pub(super) async fn run(&self, target: &Target, application: Uuid, asked: RunAction) -> Result<Ran, Refused> {
+        let key = &asked.object;
+        let said = self.said(application, key).await?;
+        if let Some(why) = &said.frozen {
+            return Err(Refused::new(RefusalCode::Forbidden, format!("nothing is written: {why}")));
+        }
+        let object = resource::one(&self.cluster, target, key).await?;
+        let object = object.ok_or_else(|| resource::none(&ObjectSelector::exactly(key)))?;
+        let effect = self.effect(target, &asked, &object).await?;
+        let writes = write::prepare(target, key, &effect.changes)?;
+        let notes = notes(&effect, &said);
+        let (cluster, key) = (self.cluster.clone(), asked.object.clone());
+        let carried_out = tokio::spawn(async move { write::carry_out(&cluster, &key, writes).await });
+        let mut ran = carried_out
+            .await
+            .map_err(|_| Refused::new(RefusalCode::Internal, "the action ended in a fault; the agent's log has it"))??;
+        ran.notes = notes;
+        tracing::info!(object = %asked.object, action = asked.action, by = asked.by, outcome = ran.words(), "an action was run");
+        Ok(ran)
+    }
+
+    async fn offers(
+        &self,
+        target: &Target,
+        key: &ResourceKey,
+        object: &Value,
+    ) -> Result<Vec<action::Offer>, script::Error> {
+        let Some(scripts) = scripts(target, key) else { return Ok(action::offered(object)) };
+        // Without a discovery script, what is defined is there.
+        let discovered = match scripts.discovery.is_empty() {
+            true => scripts.definitions.iter().map(|one| action::plain(&one.name)).collect(),
+            false => {
+                let (script, object) = (DiscoveryScript::new(scripts.discovery.clone()), object.clone());
+                self.in_turn(move |clock| script.discover(&object, clock)).await?
+            }
+        };
+        Ok(action::merged(object, &scripts, discovered))
+    }
+
+    async fn effect(&self, target: &Target, asked: &RunAction, object: &Value) -> Result<Effect, Refused> {
+        let invalid = |error: &dyn std::fmt::Display| Refused::new(RefusalCode::Invalid, error.to_string());
+        let built_in = || {
+            let now = self.cluster.clock().now();
+            action::run(object, &asked.action, &asked.parameters, now).map_err(|error| invalid(&error))
+        };
+        let Some(scripts) = scripts(target, &asked.object) else { return built_in() };
+        let offers = self.offers(target, &asked.object, object).await.map_err(|error| invalid(&error))?;
+        let offer = offers.iter().find(|offer| offer.name == asked.action);
+        let offer = offer.ok_or_else(|| invalid(&action::unknown(object, &asked.action, &offers)))?;
+        let definition = scripts.definitions.iter().find(|one| one.name == asked.action);
+        let Some(definition) = definition else { return built_in() };
+        let given = action::allowed(offer, &asked.parameters).map_err(|error| invalid(&error))?;
+        let (script, input) = (ActionScript::new(definition.script.clone()), object.clone());
+        let returned = self.in_turn(move |clock| script.run(&input, &given, clock)).await;
+        let returned = returned.map_err(|error| invalid(&error))?;
+        action::scripted(object, returned).map_err(|error| invalid(&error))
+    }
+
+    /// Runs a script where nothing else waits for it.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&windlass_runtime::clock::Clock) -> Result<T, script::Error> + Send + 'static,
+    ) -> Result<T, script::Error> {
+        // It fails when the semaphore is closed, and nobody does that.
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
+        let clock = self.cluster.clock().clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&clock);
+            drop(turn);
+            done
+        });
+        done.await.unwrap_or_else(|_| Err(script::Error::Failed("the interpreter ended in a fault".into())))
+    }
+
+    async fn said(&self, application: Uuid, key: &ResourceKey) -> Result<Said, Refused> {
+        let stopping = || Refused::new(RefusalCode::Unavailable, "the agent is stopping");
+        let (reply, answer) = oneshot::channel();
+        let asked = Input::Said { application, key: key.clone(), reply };
+        self.engine.send(asked).await.map_err(|_| stopping())?;
+        let gone = || Refused::new(RefusalCode::NotFound, "the application has just left this cluster");
+        answer.await.map_err(|_| stopping())?.ok_or_else(gone)
+    }
+}
+
+/// The customization of a kind.
+fn scripts(target: &Target, key: &ResourceKey) -> Option<Scripts> {
+    let customizations = &target.facts.desired.as_ref()?.customizations;
+    customizations.actions_of(&key.group, &key.kind).map(|(_, scripts)| scripts.clone())
+}
+
+/// What a person is told beside what was done.
+fn notes(effect: &Effect, said: &Said) -> Vec<String> {
+    let contested = effect.changes.iter().flat_map(|change| match (change, &said.manifest) {
+        (Change::Patch(patch), Some(manifest)) => action::contested(patch, manifest),
+        _ => Vec::new(),
+    });
+    let contested: Vec<_> = contested.collect();
+    effect.note.iter().cloned().chain(action::warning(&contested, said.heals)).collect()
+}
+
+/// The key of a new object, as far as it says.
+fn key_of(object: &Value) -> ResourceKey {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    ResourceKey {
+        group: group_of(&text("/apiVersion")).to_owned(),
+        kind: text("/kind"),
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name"),
+    }
+}
