@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    app, cluster, completion, context, explain, freeze, login, operation, proj, repo, version, watch,
+    app, cluster, completion, context, explain, freeze, login, operation, proj, repo, settings, version, watch,
 };
 
 /// Windlass keeps fleets of Kubernetes clusters in the state that git describes.
@@ -37,7 +37,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true, env = "WINDLASS_CA", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// A saved context other than the current one.
-    #[arg(long, global = true, env = "WINDLASS_CONTEXT", value_name = "NAME")]
+    #[arg(long = "hub-context", global = true, env = "WINDLASS_CONTEXT", value_name = "NAME", id = "hub-context")]
     pub(crate) context: Option<String>,
 }
 
@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Repositories.
     #[command(subcommand, visible_alias = "repository")]
     Repo(repo::Repo),
+    /// Settings of the whole installation.
+    #[command(subcommand)]
+    Settings(settings::Settings),
     /// Sync operations.
     #[command(subcommand, visible_alias = "op")]
     Operation(operation::Operation),

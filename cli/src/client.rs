@@ -28,6 +28,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
+    /// What its own authority is, where it has one.
+    ca: Option<String>,
 }
 
 /// Query parameters; those without a value are left out.
@@ -45,7 +47,13 @@ impl Client {
         if let Some(pem) = &context.ca_pem {
             builder = builder.tls_certs_only(tls::certificates(pem)?);
         }
-        Ok(Self { http: builder.build().context("TLS: cannot be set up")?, base })
+        Ok(Self { http: builder.build().context("TLS: cannot be set up")?, base, ca: context.ca_pem.clone() })
+    }
+
+    /// The hub's key, as curl's `--pinnedpubkey` takes it after `sha256//`; none where the hub is trusted as the system trusts everybody.
+    pub(crate) async fn leaf_pin(&self) -> anyhow::Result<Option<String>> {
+        let Some(ca) = &self.ca else { return Ok(None) };
+        tls::leaf_pin(&self.base, ca).await.map(Some)
     }
 
     pub(crate) fn server(&self) -> &str {

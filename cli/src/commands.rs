@@ -12,6 +12,7 @@ pub(crate) mod operation;
 pub(crate) mod parse;
 pub(crate) mod proj;
 pub(crate) mod repo;
+pub(crate) mod settings;
 pub(crate) mod version;
 pub(crate) mod watch;
 
@@ -31,6 +32,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Apply(command) => command.run(&client(&connection)?).await,
         Command::Cluster(command) => command.run(client(&connection)?).await,
         Command::Proj(command) => command.run(client(&connection)?).await,
+        Command::Settings(command) => command.run(client(&connection)?).await,
         Command::Repo(command) => command.run(client(&connection)?).await,
         Command::Operation(command) => command.run(client(&connection)?).await,
         Command::Freeze(command) => command.run(&client(&connection)?).await,

@@ -2,7 +2,8 @@
 
 pub(crate) mod age;
 pub(crate) mod table;
-pub(crate) mod yaml;
+
+pub(crate) use windlass_yaml::print as yaml;
 
 use std::io::{BufRead, IsTerminal, Write};
 

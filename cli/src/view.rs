@@ -288,11 +288,48 @@ pub(crate) struct Cluster {
     pub(crate) generation: u64,
     pub(crate) acked_generation: u64,
     pub(crate) frozen: Option<String>,
+    pub(crate) frozen_targets: Vec<FrozenTarget>,
     pub(crate) targets: Vec<TargetCount>,
     pub(crate) certificate_not_after: Option<Timestamp>,
     pub(crate) certificate: Option<Certificate>,
+    pub(crate) identity: Identity,
+    pub(crate) removing: Option<String>,
     pub(crate) join_token_expires_at: Option<Timestamp>,
+    pub(crate) inventoried: bool,
+    pub(crate) install_fetched_at: Option<Timestamp>,
+    pub(crate) agents_address: Option<String>,
     pub(crate) created_at: Option<Timestamp>,
+}
+
+/// A target that an agent keeps although the hub does not list it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct FrozenTarget {
+    pub(crate) uid: String,
+    pub(crate) application: String,
+}
+
+/// How far a cluster is trusted.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Identity {
+    pub(crate) state: String,
+    pub(crate) reason: String,
+    pub(crate) next_step: String,
+    pub(crate) from: String,
+    pub(crate) next_serial: Option<String>,
+    pub(crate) alerts: Vec<Alert>,
+}
+
+/// Something that was refused.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Alert {
+    pub(crate) kind: String,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) serial: String,
+    pub(crate) from: String,
+    pub(crate) count: u64,
 }
 
 /// Who a cluster's agent proves to be.

@@ -50,6 +50,19 @@ pub(crate) async fn pinned_ca(server: &str, pin: &str) -> anyhow::Result<String>
     shown.map(|der| pem(&der)).with_context(|| format!("hub {server}: showed no certificate"))
 }
 
+/// The digest of the key that a hub shows under this authority: what a certificate of another key cannot have.
+pub(super) async fn leaf_pin(base: &url::Url, ca_pem: &str) -> anyhow::Result<String> {
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::Digest as _;
+    let http = super::builder().tls_info(true).tls_certs_only(certificates(ca_pem)?).timeout(super::TIME_LIMIT).build();
+    let asked = http.context("TLS: cannot be set up")?.get(base.join("/livez")?).send().await;
+    let answer = asked.map_err(|error| anyhow::anyhow!("hub {base}: {}", super::problem::cause(&error)))?;
+    let shown = answer.extensions().get::<reqwest::tls::TlsInfo>().and_then(reqwest::tls::TlsInfo::peer_certificate);
+    let shown = CertificateDer::from(shown.with_context(|| format!("hub {base}: showed no certificate"))?);
+    let leaf = rustls::server::ParsedCertificate::try_from(&shown)?;
+    Ok(STANDARD.encode(sha2::Sha256::digest(leaf.subject_public_key_info())))
+}
+
 fn pem(der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();

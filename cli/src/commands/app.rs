@@ -1,5 +1,6 @@
 //! `windlass app ...`.
 
+mod actions;
 mod adopt;
 pub(crate) mod apply;
 mod approve;
@@ -8,6 +9,7 @@ mod create;
 mod delete;
 mod follow;
 mod get;
+mod get_resource;
 mod history;
 mod list;
 mod manifests;
@@ -31,7 +33,9 @@ pub(crate) enum App {
     #[command(visible_alias = "ls")]
     List(list::List),
     Get(get::Get),
+    GetResource(get_resource::GetResource),
     Resources(resources::Resources),
+    Actions(actions::Actions),
     Refresh(refresh::Refresh),
     Sync(sync::Sync),
     Wait(wait::Wait),
@@ -54,7 +58,9 @@ impl App {
             Self::Create(command) => command.run(&client).await,
             Self::List(command) => command.run(&client).await,
             Self::Get(command) => command.run(&client).await,
+            Self::GetResource(command) => command.run(&client).await,
             Self::Resources(command) => command.run(&client).await,
+            Self::Actions(command) => command.run(&client).await,
             Self::Refresh(command) => command.run(&client).await,
             Self::Sync(command) => command.run(&client).await,
             Self::Wait(command) => command.run(&client).await,

@@ -1,11 +1,16 @@
-//! `windlass cluster add|list|get|label|token|remove`.
+//! `windlass cluster add|list|get|label|token|rejoin|revoke|approve|rotate-ca|remove`.
 
 mod add;
+mod approve;
 mod get;
+mod install;
 mod join;
 mod label;
 mod list;
+mod rejoin;
 mod remove;
+mod revoke;
+mod rotate_ca;
 mod token;
 
 use clap::Subcommand;
@@ -20,6 +25,10 @@ pub(crate) enum Cluster {
     Get(get::Get),
     Label(label::Label),
     Token(token::Token),
+    Rejoin(rejoin::Rejoin),
+    Revoke(revoke::Revoke),
+    Approve(approve::Approve),
+    RotateCa(rotate_ca::RotateCa),
     #[command(visible_alias = "rm")]
     Remove(remove::Remove),
 }
@@ -32,6 +41,10 @@ impl Cluster {
             Self::Get(command) => command.run(&client).await,
             Self::Label(command) => command.run(&client).await,
             Self::Token(command) => command.run(&client).await,
+            Self::Rejoin(command) => command.run(&client).await,
+            Self::Revoke(command) => command.run(&client).await,
+            Self::Approve(command) => command.run(&client).await,
+            Self::RotateCa(command) => command.run(&client).await,
             Self::Remove(command) => command.run(&client).await,
         }
     }

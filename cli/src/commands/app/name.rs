@@ -24,6 +24,13 @@ impl NameArgs {
     }
 }
 
+impl NameArgs {
+    /// The path of something that its cluster is asked.
+    pub(super) fn live<'a>(&'a self, what: &'a str) -> [&'a str; 5] {
+        ["applications", &self.name.namespace, &self.name.name, "live", what]
+    }
+}
+
 impl std::fmt::Display for NameArgs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.name.fmt(f)

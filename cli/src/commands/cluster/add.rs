@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use super::join::JoinArgs;
 use crate::client::Client;
 use crate::commands::parse;
+use crate::view::Cluster;
 
-/// Register a cluster and get the join file for its agent.
+/// Register a cluster, print the one command that installs its agent, and show each stage until it is verified in sync.
 #[derive(Args)]
-#[command(after_help = "Example:\n  windlass cluster add eu-1 --label env=prod --label region=eu -o join.json")]
+#[command(after_help = "Example:\n  windlass cluster add eu-1 --label env=prod --label region=eu\n  windlass cluster add eu-1 --context kind-eu-1")]
 pub(crate) struct Add {
     /// Unique name.
     name: String,
@@ -28,8 +29,11 @@ pub(crate) struct Add {
 impl Add {
     pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
         let labels: BTreeMap<_, _> = self.labels.into_iter().collect();
-        let body = json!({"name": self.name, "labels": labels, "serverAliases": self.server_aliases, "tokenSeconds": self.join.seconds()});
+        let mut body = json!({"name": self.name, "labels": labels, "serverAliases": self.server_aliases, "tokenSeconds": self.join.seconds()});
+        if let Some(install) = self.join.install.body()? {
+            body["install"] = install;
+        }
         let joining: Value = client.post(&["clusters"], &body).await?;
-        self.join.finish(client, &self.name, &joining).await
+        self.join.finish(client, &self.name, Cluster::default(), &joining).await
     }
 }

@@ -40,7 +40,7 @@ impl List {
 fn row(cluster: &Cluster, is_wide: bool, now: Timestamp) -> Vec<String> {
     let mut row = vec![
         cluster.name.clone(),
-        if cluster.frozen.is_some() { format!("{}, frozen", cluster.connection) } else { cluster.connection.clone() },
+        connection(cluster),
         age::since(cluster.connection_changed_at, now),
         age::verified(&cluster.freshness, now),
         or_dash(&cluster.kubernetes_version),
@@ -55,6 +55,21 @@ fn row(cluster: &Cluster, is_wide: bool, now: Timestamp) -> Vec<String> {
         row.push(cluster.server_aliases.join(","));
     }
     row
+}
+
+/// `Disconnected, Revoked`: what a person decided, or has to, is said beside it.
+fn connection(cluster: &Cluster) -> String {
+    let mut words = vec![cluster.connection.as_str()];
+    if cluster.frozen.is_some() {
+        words.push("frozen");
+    }
+    if !matches!(cluster.identity.state.as_str(), "" | "Trusted" | "NotJoined") {
+        words.push(&cluster.identity.state);
+    }
+    if cluster.removing.is_some() {
+        words.push("removing");
+    }
+    words.join(", ")
 }
 
 /// `4 (1 OutOfSync/Degraded)`: how many, and those that need attention.
