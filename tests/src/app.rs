@@ -104,6 +104,16 @@ impl App {
         }
     }
 
+    /// An automated application on one cluster of a hub that no fleet has, with its repository in `folder`.
+    pub async fn alone(api: &Api, folder: &Path, name: &str, cluster: &str) -> Result<Self> {
+        let repo = Repo::create(folder, name).await?;
+        let repo_url = repo.url();
+        let clusters = vec![cluster.to_owned()];
+        let (name, api, destination) = (name.to_owned(), api.clone(), Destination::Cluster(cluster.to_owned()));
+        let files = BTreeMap::new();
+        Ok(Self { name, repo, repo_url, destination, clusters, policy: Policy::Automated, files, api })
+    }
+
     /// Its name, and its namespace in the clusters.
     pub fn name(&self) -> &str {
         &self.name

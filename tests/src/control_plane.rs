@@ -22,6 +22,7 @@ mod nodes;
 
 pub use assets::Assets;
 pub use audit::AuditMark;
+pub(crate) use nodes::is_ready;
 use components::{Components, Settings};
 
 const READY: Duration = Duration::from_secs(90);
@@ -39,12 +40,20 @@ pub struct ControlPlaneOptions {
     pub nodes: usize,
     /// More arguments for kube-apiserver, such as `--feature-gates=…`.
     pub apiserver_arguments: Vec<String>,
+    /// Where the API server listens, for clusters with a real node: an address that nodes and Pods reach. Loopback when
+    /// not given.
+    pub address: Option<Ipv4Addr>,
 }
 
 impl ControlPlaneOptions {
     /// A cluster whose Deployments and Jobs come up: scheduler, kwok and this many fake nodes.
     pub fn with_nodes(nodes: usize) -> Self {
         Self { scheduler: true, kwok: true, nodes, ..Self::default() }
+    }
+
+    /// A cluster for a real node ([`crate::node`]), whose network this is this machine's address on.
+    pub fn for_a_real_node(address: Ipv4Addr) -> Self {
+        Self { scheduler: true, address: Some(address), ..Self::default() }
     }
 
     /// The same with an audit log.
@@ -90,9 +99,15 @@ impl ControlPlane {
         Ok(cluster)
     }
 
-    /// Where the API server listens: `https://127.0.0.1:PORT`, the same during the cluster's whole life.
+    /// Where the API server listens: `https://127.0.0.1:PORT`, or at its own address, the same during the cluster's whole
+    /// life.
     pub fn url(&self) -> String {
-        format!("https://{}:{}", Ipv4Addr::LOCALHOST, self.port())
+        format!("https://{}:{}", self.address(), self.port())
+    }
+
+    /// The address on which the API server listens.
+    pub fn address(&self) -> Ipv4Addr {
+        self.settings.address
     }
 
     /// The API server's port, for a proxy in front of it: its certificate is good for 127.0.0.1 and localhost.

@@ -84,11 +84,16 @@ impl Shared {
 impl GitServer {
     /// Serves the repositories below `folder`; with `credentials` it answers 401 to everybody who does not show them.
     pub async fn start(folder: &Path, credentials: Option<Credentials>) -> Result<Self> {
+        Self::start_for(folder, credentials, None).await
+    }
+
+    /// The same; with an authority (PEM), nobody is even listened to without a client certificate of it.
+    pub async fn start_for(folder: &Path, credentials: Option<Credentials>, clients: Option<&str>) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let root = folder.canonicalize().with_context(|| format!("resolving {}", folder.display()))?;
         let authority = Authority::new("windlass test git server")?;
         let certified = authority.server("windlass test git server", &["127.0.0.1", "localhost"])?;
-        let acceptor = https::acceptor(&certified)?;
+        let acceptor = https::acceptor_for(&certified, clients)?;
         let listener = ports::listen().await?;
         let address = listener.local_addr().context("reading the git server's address")?;
         let state = Mutex::new(State { credentials, ..State::default() });

@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
@@ -36,12 +37,25 @@ pub fn whole(bytes: impl Into<Bytes>) -> Body {
 
 /// TLS with this certificate, HTTP/1.1 only.
 pub fn acceptor(certified: &Certified) -> Result<TlsAcceptor> {
+    acceptor_for(certified, None)
+}
+
+/// The same; with an authority (PEM), nobody is let in without a client certificate of it.
+pub fn acceptor_for(certified: &Certified, clients: Option<&str>) -> Result<TlsAcceptor> {
     let certificate = CertificateDer::from_pem_slice(certified.certificate.as_bytes())?;
     let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder = match clients {
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+            builder.with_client_cert_verifier(verifier)
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder
         .with_single_cert(vec![certificate], key)
         .context("configuring a server's certificate")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -49,6 +49,10 @@ pub struct HubOptions {
     pub agents_port: Option<u16>,
     /// Failpoints to begin with: `name=actions;name=actions`.
     pub failpoints: String,
+    /// More of its environment. The proxies of whoever runs the tests are never in it.
+    pub environment: Vec<(&'static str, String)>,
+    /// Where API and agents listen, for agents that run elsewhere than on loopback, which it is when not given.
+    pub address: Option<Ipv4Addr>,
 }
 
 /// A running hub. Dropping it ends it; its files stay.
@@ -77,7 +81,7 @@ impl Hub {
         let ports = [api, options.agents_port.unwrap_or(agents), admin];
         let mut process = spawn(&data, &log, &options, ports)?;
         ready(&mut process, ports).await?;
-        let api = Api::connect(&url(ports), &ca_of(&data)?, &token_of(&data)?)?;
+        let api = Api::connect(&url(&options, ports), &ca_of(&data)?, &token_of(&data)?)?;
         Ok(Self { data, log, options, ports, process, api })
     }
 
@@ -86,9 +90,9 @@ impl Hub {
         &self.api
     }
 
-    /// `https://127.0.0.1:PORT` of the API.
+    /// `https://127.0.0.1:PORT` of the API, or at its own address.
     pub fn url(&self) -> String {
-        url(self.ports)
+        url(&self.options, self.ports)
     }
 
     /// The port on which agents connect.
@@ -147,18 +151,24 @@ impl Hub {
     }
 }
 
-fn url(ports: [u16; 3]) -> String {
-    format!("https://{}:{}", Ipv4Addr::LOCALHOST, ports[0])
+fn url(options: &HubOptions, ports: [u16; 3]) -> String {
+    format!("https://{}:{}", address(options), ports[0])
+}
+
+fn address(options: &HubOptions) -> Ipv4Addr {
+    options.address.unwrap_or(Ipv4Addr::LOCALHOST)
 }
 
 fn spawn(data: &Path, log: &Path, options: &HubOptions, ports: [u16; 3]) -> Result<Process> {
     let mut command = Command::new(binaries::find("windlass-hub")?);
     command.arg("--data-dir").arg(data).arg("--allow-local-repositories");
-    for (flag, port) in ["--api-listen", "--agents-listen", "--admin-listen"].iter().zip(ports) {
-        command.arg(flag).arg(format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    let address = address(options);
+    let places = [("--api-listen", address), ("--agents-listen", address), ("--admin-listen", Ipv4Addr::LOCALHOST)];
+    for ((flag, address), port) in places.into_iter().zip(ports) {
+        command.arg(flag).arg(format!("{address}:{port}"));
     }
-    let agents = format!("{}:{}", Ipv4Addr::LOCALHOST, ports[1]);
-    command.args(["--advertise-api", &url(ports)]);
+    let agents = format!("{address}:{}", ports[1]);
+    command.args(["--advertise-api", &url(options, ports)]);
     command.args(["--advertise-agents", options.advertise_agents.as_ref().unwrap_or(&agents)]);
     command.args(["--poll-interval", options.poll_interval.as_deref().unwrap_or("1s")]);
     if let HubStore::Postgres(url) = &options.store {
@@ -167,6 +177,10 @@ fn spawn(data: &Path, log: &Path, options: &HubOptions, ports: [u16; 3]) -> Resu
     if !options.failpoints.is_empty() {
         command.env("WINDLASS_FAILPOINTS", &options.failpoints);
     }
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_ascii_lowercase());
+    }
+    command.envs(options.environment.iter().map(|(name, value)| (*name, value)));
     Process::spawn("windlass-hub", command, log)
 }
 

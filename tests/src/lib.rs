@@ -3,13 +3,14 @@
 //! | module | idea |
 //! |---|---|
 //! | `control_plane`, `objects` | a real Kubernetes on loopback, and hands to touch its objects |
+//! | `node` | a real node for one, where the machine allows |
 //! | `git_server`, `manifest` | repositories, and what is committed to them |
-//! | `hub`, `agent`, `cli`, `api` | the real binaries, and a client of the HTTP API |
+//! | `hub`, `agent`, `cli`, `api`, `registration` | the real binaries, and a client of the HTTP API |
 //! | `fleet`, `app` | a hub, clusters and agents together; one application on them |
 //! | `documents` | the commands that README and docs tell people to type |
 //! | `invariants` | what must hold after every fault |
 //! | `bench` | what benchmarks share |
-//! | `fault_proxy`, `apiserver_proxy`, `tmpfs`, `webhook` | links, API servers, disks and admission that misbehave |
+//! | `fault_proxy`, `apiserver_proxy`, `connect_proxy`, `tmpfs`, `webhook` | links, API servers, disks and admission that misbehave |
 //! | `store` | what the hub's database really has |
 //! | `process`, `ports`, `folder`, `wait`, `postgres` | machinery |
 
@@ -20,6 +21,7 @@ pub mod app;
 pub mod bench;
 pub mod binaries;
 pub mod cli;
+pub mod connect_proxy;
 pub mod control_plane;
 pub mod documents;
 pub mod fault_proxy;
@@ -31,10 +33,13 @@ pub mod https;
 pub mod hub;
 pub mod invariants;
 pub mod manifest;
+pub mod node;
 pub mod objects;
+pub mod pod;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod registration;
 pub mod store;
 pub mod tmpfs;
 pub mod wait;

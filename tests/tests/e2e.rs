@@ -62,12 +62,20 @@ scenarios! {
     deleted_object_is_healed,
     hand_edit_is_healed,
     foreign_fields_are_left_alone,
+    ignore {
+        ignored_differences_stay_synced_and_quiet,
+        changed_rules_write_nothing_by_themselves,
+        respected_differences_keep_live_values,
+        endless_jq_is_named_and_delays_nobody,
+    },
+    scripts { users_health_script_decides },
     hub_killed_and_restarted_loses_nothing,
     agent_killed_and_restarted_loses_nothing,
     agent_keeps_healing_while_hub_is_down,
     wrong_ca_is_refused,
     used_or_expired_token_is_refused,
     one_broken_application_leaves_others_alone,
+    frozen { target_missing_from_the_list_is_frozen_and_reported },
     nothing_changing_costs_no_api_calls,
     application_is_deleted_with_its_objects,
     hub_dies_at_every_kill_point,
@@ -101,6 +109,8 @@ scenarios! {
     git_faults {
         what_a_repository_loses_is_named_and_stays_applied,
         what_a_git_server_refuses_is_named_and_stays_applied,
+        client_certificate_and_proxy_lead_to_a_repository,
+        proxy_of_the_environment_counts_where_a_repository_has_none,
     },
     claims { object_of_two_applications_stays_with_the_first, field_of_two_managers_is_gits },
     kinds {
@@ -132,6 +142,13 @@ scenarios! {
         prune_goes_in_reverse_waves,
         definition_and_object_are_one_manual_sync,
     },
+    actions {
+        restart_rolls_a_deployment_and_the_application_stays_synced,
+        cron_job_runs_now_and_owns_its_job,
+        scale_against_self_heal_says_so_and_is_put_back,
+        action_outside_of_the_fence_or_the_application_is_refused,
+        users_actions_run_in_lua_and_hostile_ones_are_bounded,
+    },
     hooks {
         presync_hook_runs_before_the_sync,
         a_failed_hook_runs_syncfail,
@@ -151,7 +168,15 @@ scenarios! {
         override_names_the_other_manager,
         observed_application_is_never_written,
     },
+    registration {
+        one_command_leads_to_verified_in_sync,
+        agent_in_a_cluster_keeps_everything_as_secrets,
+        replica_that_stands_by_takes_over,
+        agent_of_some_namespaces_touches_no_other,
+    },
+    live { live_object_is_shown_and_its_secrets_are_not },
     documents { every_command_of_the_readme_runs, every_command_of_the_operations_guide_runs },
+    real_node { real_node_serves_the_message, killed_harness_leaves_nothing_of_its_node },
 }
 
 soaks! {
@@ -162,6 +187,13 @@ soaks! {
     slow_links { soak_half_open_for_ten_minutes_each_way, soak_a_thousand_strangers_say_hello_slowly },
     mixed_real_world_manifests_stay_quiet { soak_mixed_manifests_stay_quiet_for_five_minutes },
     sizes { soak_ten_thousand_objects_are_one_application },
+}
+
+/// What the scenario of its name starts as another process, to kill it.
+#[test]
+#[ignore = "started by killed_harness_leaves_nothing_of_its_node"]
+fn node_is_held() -> Result<(), Failure> {
+    run("node_is_held", LIMIT, scenarios::real_node::node_is_held())
 }
 
 fn run(name: &str, limit: Duration, scenario: impl Future<Output = Result<()>>) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! The processes of one cluster and their arguments.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::wait::wait_until;
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) authority: Authority,
+    pub(super) address: Ipv4Addr,
     pub(super) apiserver_port: u16,
     pub(super) admin_kubeconfig: PathBuf,
     pub(super) audit_log: PathBuf,
@@ -30,8 +32,11 @@ impl Settings {
     /// Chooses ports and writes certificates, keys, kubeconfig and audit policy into `folder`.
     pub(super) fn prepare(folder: &Path, options: &ControlPlaneOptions) -> Result<Self> {
         let authority = Authority::new("windlass test cluster")?;
-        let alternative_names =
-            ["127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "10.96.0.1"];
+        let address = options.address.unwrap_or(Ipv4Addr::LOCALHOST);
+        let own = address.to_string();
+        let mut alternative_names =
+            vec!["127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "10.96.0.1"];
+        alternative_names.extend(options.address.map(|_| own.as_str()));
         let server = authority.server("kube-apiserver", &alternative_names)?;
         let kubelet_client = authority.client("kube-apiserver-kubelet-client", &["system:masters"])?;
         let service_accounts = KeyPair::generate().context("generating the key of service accounts")?;
@@ -50,6 +55,7 @@ impl Settings {
         }
         let mut settings = Self {
             authority,
+            address,
             apiserver_port: 0,
             admin_kubeconfig: PathBuf::new(),
             audit_log: folder.join("audit.jsonl"),
@@ -65,7 +71,7 @@ impl Settings {
     /// Another port for the API server, and an administrator's kubeconfig that says so.
     pub(super) fn move_apiserver(&mut self) -> Result<()> {
         self.apiserver_port = free_port()?;
-        let url = format!("https://127.0.0.1:{}", self.apiserver_port);
+        let url = format!("https://{}:{}", self.address, self.apiserver_port);
         self.admin_kubeconfig = kubeconfig::write(&self.folder, "admin", &["system:masters"], &url, &self.authority)?;
         Ok(())
     }
@@ -222,17 +228,23 @@ fn apiserver(assets: &Assets, settings: &Settings) -> Command {
         .arg(format!("--kubelet-client-key={}", settings.file("kubelet-client.key")))
         .arg(format!("--service-account-key-file={}", settings.file("service-accounts.pub")))
         .arg(format!("--service-account-signing-key-file={}", settings.file("service-accounts.key")))
+        // Without the second it looks for a network interface other than loopback.
+        .arg(format!("--bind-address={}", settings.address))
+        .arg(format!("--advertise-address={}", settings.address))
         .args([
-            "--bind-address=127.0.0.1",
-            // Without these two it looks for a network interface other than loopback.
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-cluster-ip-range=10.96.0.0/16",
-            "--authorization-mode=RBAC",
+            "--authorization-mode=Node,RBAC",
             "--allow-privileged=true",
             "--profiling=false",
         ]);
+    if settings.address.is_loopback() {
+        // Nothing inside the cluster could reach it, and loopback may not be in the endpoints of a Service.
+        command.arg("--endpoint-reconciler-type=none");
+    } else {
+        // Nodes have no names that this machine could look up.
+        command.args(["--kubelet-preferred-address-types=InternalIP", "--enable-admission-plugins=NodeRestriction"]);
+    }
     if settings.audit {
         command
             .arg(format!("--audit-policy-file={}", settings.file("audit-policy.yaml")))

@@ -58,7 +58,7 @@ async fn ready_names(api: &Api<Node>) -> kube::Result<HashSet<String>> {
 }
 
 /// Ready for pods too: while the controller manager has not taken off its taint, the scheduler passes the node by.
-fn is_ready(node: &Node) -> bool {
+pub(crate) fn is_ready(node: &Node) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     let ready =
         conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True");

@@ -4,10 +4,16 @@
 use anyhow::{Context as _, Result, ensure};
 use http::StatusCode;
 use serde_json::json;
-use windlass_tests::app::{App, DIRECTORY, Destination, Policy, has_condition, message_application, message_of};
+use windlass_tests::app::{App, DIRECTORY, Destination, Policy, SOON, has_condition, message_application, message_of};
+use windlass_tests::cli::Cli;
+use windlass_tests::connect_proxy::ConnectProxy;
+use windlass_tests::control_plane::certificates::Authority;
 use windlass_tests::fleet::Fleet;
+use windlass_tests::folder::Folder;
 use windlass_tests::git_server::{Credentials, GitServer};
+use windlass_tests::hub::{Hub, HubOptions};
 use windlass_tests::objects::configmap;
+use windlass_tests::wait::wait_for;
 
 use super::stage::{EU, shared};
 
@@ -130,4 +136,126 @@ pub(crate) async fn what_a_git_server_refuses_is_named_and_stays_applied() -> Re
         good = next;
     }
     Ok(())
+}
+
+/// A git server that demands a client certificate and a password, behind a proxy that demands another: as people add it, and as it goes wrong.
+pub(crate) async fn client_certificate_and_proxy_lead_to_a_repository() -> Result<()> {
+    const PROXY_PASSWORD: &str = "canary-proxy-password";
+    let fleet = shared().await?;
+    let folder = fleet.folder().join("git-demanding");
+    let clients = Authority::new("clients of a git server")?;
+    let server = GitServer::start_for(&folder, Some(Credentials::new("bot", PASSWORD)), Some(&clients.pem())).await?;
+    let proxy = ConnectProxy::start(Some(("us", PROXY_PASSWORD))).await?;
+    let (repo, url) = (server.create_repo("git-demanding").await?, server.https_url("git-demanding"));
+    let to = Destination::Cluster(EU.to_owned());
+    let mut app = App::with_repo(fleet, "git-demanding", to, Policy::Automated, repo, &url);
+    let first = app.commit(&message_application("hello")).await?;
+    let cli = cli(fleet, &folder).await?;
+    let certified = clients.client("windlass-hub", &[])?;
+    let files = [
+        ("ca.pem", server.ca_pem()),
+        ("password", PASSWORD),
+        ("proxy-password", PROXY_PASSWORD),
+        ("client.pem", &certified.certificate),
+        ("client.key", &certified.key),
+    ];
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).with_context(|| format!("writing {name}"))?;
+    }
+
+    // Without the certificate it is not even asked for the password.
+    let through = ["--proxy", &proxy.url(), "--proxy-username", "us", "--proxy-password-file", "proxy-password"];
+    let known = ["repo", "add", &url, "--username", "bot", "--password-file", "password", "--ca-file", "ca.pem"];
+    cli.must(&[&known[..], &through[..]].concat()).await?;
+    app.create().await?;
+    let refused = app.wait_for_status("to say that it is not let in", |seen| seen.to_string().contains(&url)).await?;
+    ensure!(refused["source"]["revision"].is_null() && server.requests().is_empty(), "{refused}");
+
+    let shown = ["--tls-client-cert-path", "client.pem", "--tls-client-cert-key-path", "client.key"];
+    cli.must(&[&known[..], &through[..], &shown[..]].concat()).await?;
+    app.settles_at(&first).await?;
+    let heads = proxy.take();
+    ensure!(!heads.is_empty(), "the proxy was not used");
+    let talks = |head: &Vec<String>| {
+        let words = head.join("\n").to_lowercase();
+        !words.starts_with("connect ") || words.contains("\nauthorization:")
+    };
+    ensure!(!heads.iter().any(talks), "the proxy was told more than where to go: {heads:?}");
+    let listed = cli.must(&["repo", "list", "-o", "json"]).await?;
+    ensure!(listed.contains(&proxy.url()), "{listed}");
+    for secret in [PASSWORD, PROXY_PASSWORD, "PRIVATE KEY"] {
+        ensure!(!listed.contains(secret), "a secret is listed");
+    }
+
+    // The proxy wants another password: the last commit stays, and what is mended is followed.
+    proxy.set_user(("us", "another"));
+    let next = app.commit(&[("configmap.yaml", message_of("through the proxy"))]).await?;
+    stays(fleet, &app, &first, "ComparisonError", "HTTP 407").await?;
+    proxy.set_user(("us", PROXY_PASSWORD));
+    app.settles_at(&next).await?;
+
+    // Hosts of --no-proxy are reached directly.
+    cli.must(&[&known[..], &through[..], &shown[..], &["--no-proxy", "127.0.0.1"]].concat()).await?;
+    let last = app.commit(&[("configmap.yaml", message_of("directly"))]).await?;
+    app.settles_at(&last).await?;
+    proxy.take();
+    app.refresh().await?;
+    ensure!(proxy.take().is_empty(), "a host of --no-proxy was reached through the proxy");
+    Ok(())
+}
+
+/// `HTTPS_PROXY` and `NO_PROXY` of the hub count for repositories that have no proxy of their own.
+pub(crate) async fn proxy_of_the_environment_counts_where_a_repository_has_none() -> Result<()> {
+    let folder = Folder::create("git-environment-proxy")?;
+    let [everybody, own] = [ConnectProxy::start(None).await?, ConnectProxy::start(None).await?];
+    let environment = vec![("HTTPS_PROXY", everybody.url()), ("NO_PROXY", "localhost".to_owned())];
+    let hub = Hub::start(&folder.path().join("hub"), HubOptions { environment, ..HubOptions::default() }).await?;
+    hub.api().create_cluster(EU, &[]).await?;
+    let server = GitServer::start(&folder.path().join("git"), None).await?;
+    let mut found = Vec::new();
+    for (name, host, proxy) in
+        [("by-environment", "127.0.0.1", None), ("not-by-it", "localhost", None), ("by-its-own", "localhost", Some(own.url()))]
+    {
+        let repo = server.create_repo(name).await?;
+        let configmap = windlass_tests::manifest::configmap("message", &[("a", "b")]).to_yaml();
+        let commit = repo.publish(&[(&format!("{DIRECTORY}/a.yaml"), Some(&configmap))], "a").await?;
+        let url = server.https_url(name).replace("127.0.0.1", host);
+        let mut settings = json!({ "url": url, "caPem": server.ca_pem() });
+        if let Some(proxy) = proxy {
+            settings["proxy"] = json!(proxy);
+        }
+        hub.api().put_repository(&settings).await?;
+        let application = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": { "name": name },
+            "spec": {
+                "source": { "repoURL": url, "path": DIRECTORY }, "destination": { "name": EU, "namespace": name },
+            },
+        });
+        let before = (everybody.take().len(), own.take().len());
+        ensure!(before.1 == 0, "another repository's proxy was used");
+        hub.api().put_application(&application).await?;
+        let look = || hub.api().application(name);
+        wait_for(&format!("{name} to be read"), SOON, look, |seen| {
+            (seen.as_ref()?["source"]["revision"] == commit.as_str()).then_some(())
+        })
+        .await?;
+        // The first goes on to be polled through its proxy: tunnels to other ports than its own do not exist here, so hosts are told apart.
+        let to = |heads: Vec<Vec<String>>| heads.iter().any(|head| head[0].starts_with(&format!("CONNECT {host}:")));
+        found.push((name, to(everybody.take()), to(own.take())));
+    }
+    ensure!(
+        found == [("by-environment", true, false), ("not-by-it", false, false), ("by-its-own", false, true)],
+        "{found:?}"
+    );
+    let mut folder = folder;
+    folder.succeed();
+    Ok(())
+}
+
+/// A command line that is logged in and works in a folder.
+async fn cli(fleet: &Fleet, folder: &std::path::Path) -> Result<Cli> {
+    let cli = Cli::new(folder)?;
+    let (token, ca) = (fleet.hub().token_file()?.display().to_string(), fleet.hub().ca_file().display().to_string());
+    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
+    Ok(cli)
 }

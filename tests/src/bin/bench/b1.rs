@@ -14,7 +14,7 @@ use windlass_tests::wait::wait_for;
 use crate::floor::Floor;
 use crate::rig::{OBJECTS, Rig};
 
-const NAME: &str = "app";
+pub(crate) const NAME: &str = "app";
 const ROUNDS: usize = 30;
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -90,7 +90,7 @@ async fn measure(rig: &Rig, watch: &mut Watch, round: usize) -> Result<Arrival> 
 }
 
 /// Reads the watch until the application is Synced at the commit.
-async fn synced(watch: &mut Watch, commit: &str) -> Result<()> {
+pub(crate) async fn synced(watch: &mut Watch, commit: &str) -> Result<()> {
     watch
         .until("Synced", LIMIT, |change| {
             let target = &change["object"]["targets"][0];
@@ -125,7 +125,7 @@ fn is_apply(event: &Value) -> bool {
     event["verb"] == "patch" && event["objectRef"]["namespace"] == NAME && !uri.contains("dryRun")
 }
 
-async fn wait_until_healthy(rig: &Rig) -> Result<()> {
+pub(crate) async fn wait_until_healthy(rig: &Rig) -> Result<()> {
     let look = || async { Ok(rig.hub.api().application(NAME).await?.unwrap_or_default()["status"].clone()) };
     wait_for("the application to be Healthy", LIMIT, look, |status| (status["health"] == "Healthy").then_some(())).await
 }

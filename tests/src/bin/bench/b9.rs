@@ -202,14 +202,17 @@ impl Set {
         let path = json!({ "path": "/", "pathType": "Prefix", "backend": { "service": { "name": name, "port": { "number": 8080 } } } });
         let rules: Value = json!([{ "host": format!("{name}.example"), "http": { "paths": [path] } }]);
         let deployment = manifest::deployment(&name, 0, "registry.example/web:1");
-        let deployment =
-            if self.waves { deployment.annotation("argocd.argoproj.io/sync-wave", "1") } else { deployment };
         [
             ("serviceaccounts", Manifest::new("v1", "ServiceAccount", &name)),
             ("services", manifest::service(&name, 8080)),
             ("deployments", deployment.with("spec.template.spec.serviceAccountName", json!(name))),
             ("ingresses", Manifest::new("networking.k8s.io/v1", "Ingress", &name).with("spec.rules", rules)),
         ]
-        .map(|(plural, manifest)| (plural, manifest.label("round", &format!("r{round}"))))
+        .map(|(plural, manifest)| {
+            // What nobody here makes healthy, an Ingress without an address, must be last: every other wave is waited for.
+            let is_last = self.waves && ["deployments", "ingresses"].contains(&plural);
+            let manifest = if is_last { manifest.annotation("argocd.argoproj.io/sync-wave", "1") } else { manifest };
+            (plural, manifest.label("round", &format!("r{round}")))
+        })
     }
 }

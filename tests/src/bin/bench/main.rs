@@ -14,12 +14,13 @@ mod b9;
 mod floor;
 mod idle;
 mod parallel_floor;
+mod poison;
 mod rig;
 mod settings;
 mod usage;
 
 /// All of them, quickest first.
-const ALL: [&str; 4] = ["B1", "B9", "B10", "idle"];
+const ALL: [&str; 5] = ["B1", "poison", "B9", "B10", "idle"];
 
 /// Runs benchmarks: one figure a line, its name first, and one JSON object a benchmark at the end.
 ///
@@ -27,7 +28,7 @@ const ALL: [&str; 4] = ["B1", "B9", "B10", "idle"];
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Args {
-    /// Which: B1 (commit to Synced), B9 (a thousand applications), B10 (drift), idle (what it costs when nothing changes) or all.
+    /// Which: B1 (commit to Synced), poison (the same beside applications that cannot be rendered), B9 (a thousand applications), B10 (drift), idle (what it costs when nothing changes) or all.
     #[arg(default_value = "all")]
     id: String,
     /// `json` prints the JSON objects and nothing else.
@@ -92,6 +93,7 @@ async fn measure(id: &str) -> Result<Report> {
     let mut folder = Folder::create(&format!("bench-{id}"))?;
     let report = match id {
         "B1" => b1::run(folder.path()).await?,
+        "poison" => poison::run(folder.path()).await?,
         "B9" => b9::run(folder.path()).await?,
         "B10" => b10::run(folder.path()).await?,
         _ => idle::run(folder.path()).await?,

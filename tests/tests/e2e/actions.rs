@@ -1,0 +1,284 @@
+//! Actions on live objects: what they write, what git says to it, who may, and what users' scripts cannot do.
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use windlass_tests::app::{App, Destination, Policy, SOON};
+use windlass_tests::cli::Cli;
+use windlass_tests::fleet::Fleet;
+use windlass_tests::folder::Folder;
+use windlass_tests::manifest::{self, Manifest};
+use windlass_tests::objects::{Kind, deployment};
+use windlass_tests::wait::wait_for;
+
+use super::stage::{EU, app, own_fleet, shared};
+
+const IMAGE: &str = "registry.example/web:1";
+const STAMP: &str = "kubectl.kubernetes.io/restartedAt";
+
+fn cron_job(name: &str) -> Manifest {
+    let pod = json!({ "restartPolicy": "Never", "containers": [{ "name": "main", "image": IMAGE }] });
+    Manifest::new("batch/v1", "CronJob", name)
+        .with("spec.schedule", json!("0 0 1 1 *"))
+        .with("spec.jobTemplate.metadata.labels.made-by", json!(name))
+        .with("spec.jobTemplate.spec.template.spec", pod)
+}
+
+fn cron(name: &str) -> Kind<'_> {
+    ("batch/v1", "CronJob", name)
+}
+
+async fn cli(fleet: &Fleet, name: &str) -> Result<(Folder, Cli)> {
+    let folder = Folder::create(name)?;
+    let cli = Cli::new(folder.path())?;
+    let (token, ca) = (fleet.hub().token_file()?.display().to_string(), fleet.hub().ca_file().display().to_string());
+    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
+    Ok((folder, cli))
+}
+
+fn actions_path(app: &App) -> String {
+    format!("/api/v1/applications/argocd/{}/resources/actions", app.name())
+}
+
+fn revision(deployment: &Value) -> Option<&str> {
+    deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str()
+}
+
+/// The messages of an application's events of actions, newest first.
+async fn told(app: &App) -> Result<Vec<Value>> {
+    let events = app.api().list(&format!("/api/v1/applications/argocd/{}/events", app.name())).await?;
+    Ok(events.into_iter().filter(|event| event["kind"] == "ActionRan").collect())
+}
+
+pub(crate) async fn restart_rolls_a_deployment_and_the_application_stays_synced() -> Result<()> {
+    let (fleet, mut app) = app("act-restart").await?;
+    let (mut folder, cli) = cli(fleet, "act-restart-cli").await?;
+    let member = fleet.member(EU)?;
+    let commit = app.commit(&[("web.yaml", manifest::deployment("web", 1, IMAGE))]).await?;
+    app.create().await?;
+    app.settles_at(&commit).await?;
+
+    let list = cli.must(&["app", "actions", "list", "act-restart", "--kind", "deployment"]).await?;
+    ensure!(list.contains("restart") && list.contains("spec.paused is not true"), "the list says: {list}");
+    let run = ["app", "actions", "run", "act-restart", "restart", "--kind", "Deployment", "--resource-name", "web"];
+    let said = cli.must(&run).await?;
+    ensure!(said.contains("apps/Deployment act-restart/web: patched apps/Deployment act-restart/web"), "said: {said}");
+
+    let look = || member.objects.get("act-restart", deployment("web"));
+    let rolled = |seen: &Option<Value>| seen.as_ref().and_then(revision) == Some("2");
+    let live = wait_for("the Deployment to roll", SOON, look, |seen| rolled(seen).then(|| seen.clone())).await?;
+    let live = live.context("the Deployment is there")?;
+    ensure!(
+        live["spec"]["template"]["metadata"]["annotations"][STAMP].is_string(),
+        "the template has no {STAMP}: {live}"
+    );
+    // Nothing of it is a difference, and nobody takes it back.
+    app.settles_at(&commit).await?;
+    let targets = app.targets().await?;
+    ensure!(targets.iter().all(|target| target["sync"] == "Synced"), "the targets: {targets:?}");
+    let after = member.objects.get("act-restart", deployment("web")).await?.context("the Deployment is there")?;
+    ensure!(revision(&after) == Some("2"), "it was rolled back to revision {:?}", revision(&after));
+
+    let events = told(&app).await?;
+    let event = events.first().context("no event tells of the action")?;
+    ensure!(
+        event["by"] == "admin" && event["cluster"] == EU && event["keys"][0]["name"] == "web",
+        "the event says: {event}"
+    );
+    folder.succeed();
+    Ok(())
+}
+
+pub(crate) async fn cron_job_runs_now_and_owns_its_job() -> Result<()> {
+    let (fleet, mut app) = app("act-cron").await?;
+    let (mut folder, cli) = cli(fleet, "act-cron-cli").await?;
+    let member = fleet.member(EU)?;
+    let commit = app.commit(&[("nightly.yaml", cron_job("nightly"))]).await?;
+    app.create().await?;
+    app.settles_at(&commit).await?;
+
+    let said = cli.must(&["app", "actions", "run", "act-cron", "create-job", "--kind", "CronJob", "--all"]).await?;
+    let name = said.split("created batch/Job act-cron/").nth(1).context(said.clone())?.trim();
+    let job = member.objects.get("act-cron", ("batch/v1", "Job", name)).await?.context("no Job was made")?;
+    let owner = member.objects.get("act-cron", cron("nightly")).await?.context("the CronJob is there")?;
+    let metadata = &job["metadata"];
+    ensure!(metadata["annotations"]["cronjob.kubernetes.io/instantiate"] == "manual", "the Job: {metadata}");
+    ensure!(metadata["ownerReferences"][0]["uid"] == owner["metadata"]["uid"], "the Job's owner: {metadata}");
+    ensure!(metadata["labels"]["made-by"] == "nightly", "the template's labels: {metadata}");
+    ensure!(metadata["annotations"]["argocd.argoproj.io/tracking-id"].is_null(), "it claims to be git's: {metadata}");
+    app.settles_at(&commit).await?;
+    folder.succeed();
+    Ok(())
+}
+
+pub(crate) async fn scale_against_self_heal_says_so_and_is_put_back() -> Result<()> {
+    let (fleet, mut app) = app("act-scale").await?;
+    let (mut folder, cli) = cli(fleet, "act-scale-cli").await?;
+    let member = fleet.member(EU)?;
+    let commit = app.commit(&[("web.yaml", manifest::deployment("web", 2, IMAGE))]).await?;
+    app.create().await?;
+    app.settles_at(&commit).await?;
+
+    let run = ["app", "actions", "run", "act-scale", "scale", "--kind", "Deployment", "--param", "replicas=5"];
+    let said = cli.must(&run).await?;
+    ensure!(said.contains("git says spec.replicas: 2; self-heal puts it back"), "said: {said}");
+    let look = || member.objects.get("act-scale", deployment("web"));
+    let healed = |seen: &Option<Value>| seen.as_ref().is_some_and(|web| web["spec"]["replicas"] == 2);
+    wait_for("self-heal to put it back", SOON, look, |seen| healed(seen).then_some(())).await?;
+    app.settles_at(&commit).await?;
+
+    let wrong = ["app", "actions", "run", "act-scale", "scale", "--kind", "Deployment", "--param", "replicas=-1"];
+    let refused = cli.run(&wrong).await?;
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    ensure!(refused.code == Some(1) && said.contains("is no whole number"), "{:?}: {said}", refused.code);
+    folder.succeed();
+    Ok(())
+}
+
+pub(crate) async fn action_outside_of_the_fence_or_the_application_is_refused() -> Result<()> {
+    let fleet = shared().await?;
+    let (mut folder, cli) = cli(fleet, "act-fence-cli").await?;
+    let member = fleet.member(EU)?;
+    cli.must(&["proj", "create", "act-fenced", "--deny-namespaced-resource", "batch/Job"]).await?;
+    let mut app = App::new(fleet, "act-fence", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
+    let commit = app.commit(&[("nightly.yaml", cron_job("nightly"))]).await?;
+    let mut manifest = app.manifest();
+    manifest["spec"]["project"] = json!("act-fenced");
+    let repository = manifest["spec"]["source"]["repoURL"].as_str().unwrap_or_default().to_owned();
+    cli.must(&["proj", "add-source", "act-fenced", &repository]).await?;
+    cli.must(&["proj", "add-destination", "act-fenced", EU, "act-fence"]).await?;
+    app.api().put_application(&manifest).await?;
+    app.settles_at(&commit).await?;
+
+    // A Job is what the project does not permit.
+    let path = actions_path(&app);
+    let ask = |kind: &str, group: &str, namespace: &str, name: &str, action: &str| {
+        json!({"action": action, "group": group, "kind": kind, "resourceNamespace": namespace, "resourceName": name})
+    };
+    let body = ask("CronJob", "batch", "act-fence", "nightly", "create-job");
+    let answer = app.api().call(Method::POST, &path, Some(&body)).await?;
+    let message = answer.body["message"].as_str().unwrap_or_default();
+    ensure!(answer.status == 403 && message.contains("project \"act-fenced\" does not permit batch/Job"), "{message}");
+    let jobs = member.plane.kubectl(&["get", "jobs", "-n", "act-fence", "-o", "name"]).await?;
+    ensure!(jobs.stdout.trim().is_empty(), "there are Jobs: {}", jobs.stdout);
+
+    // Nor is anything of others within reach: of another application, or of nobody.
+    member.objects.apply(&manifest::deployment("stranger", 1, IMAGE).in_namespace("act-fence"), "somebody").await?;
+    let body = ask("Deployment", "apps", "act-fence", "stranger", "restart");
+    let answer = app.api().call(Method::POST, &path, Some(&body)).await?;
+    ensure!(answer.status == 404, "{}: {}", answer.status, answer.body);
+    let stranger = member.objects.get("act-fence", deployment("stranger")).await?.context("it is there")?;
+    ensure!(stranger["spec"]["template"]["metadata"]["annotations"][STAMP].is_null(), "it was restarted: {stranger}");
+
+    // What was refused is told too.
+    let events = told(&app).await?;
+    ensure!(events.len() == 2, "the events: {events:?}");
+    ensure!(events.iter().all(|event| event["message"].as_str().is_some_and(|said| said.contains("not run"))), "{events:?}");
+
+    // What is frozen is not written by actions either.
+    cli.must(&["freeze", "act-fence", "--reason", "audit"]).await?;
+    let body = ask("CronJob", "batch", "act-fence", "nightly", "suspend");
+    let refused = || app.api().call(Method::POST, &path, Some(&body));
+    let is_frozen = |said: &str| said.contains("nothing is written: frozen by admin: audit");
+    wait_for("a frozen application to refuse actions", SOON, refused, |answer| {
+        (answer.status == 403 && answer.body["message"].as_str().is_some_and(is_frozen)).then_some(())
+    })
+    .await?;
+    cli.must(&["thaw", "act-fence"]).await?;
+    folder.succeed();
+    Ok(())
+}
+
+const SCRIPTS: &str = r#"
+mergeBuiltinActions: true
+discovery.lua: |
+  actions = {}
+  actions["hold"] = {["disabled"] = obj.spec.suspend == true}
+  for i, name in ipairs({"note", "loop", "eat", "read", "nonsense"}) do
+    actions[name] = {}
+  end
+  return actions
+definitions:
+- name: hold
+  action.lua: |
+    obj.spec.suspend = true
+    return obj
+- name: note
+  action.lua: |
+    local note = {apiVersion = "v1", kind = "ConfigMap", metadata = {name = obj.metadata.name .. "-note"}}
+    note.data = {text = actionParams["text"]}
+    return {{operation = "create", resource = note}}
+- name: loop
+  action.lua: |
+    while true do end
+- name: eat
+  action.lua: |
+    local all = {}
+    while true do all[#all + 1] = {1, 2, 3} end
+- name: read
+  action.lua: |
+    obj.metadata.annotations.stolen = io.open("/etc/passwd"):read("*a")
+    return obj
+- name: nonsense
+  action.lua: |
+    return {operation = 3}
+"#;
+
+pub(crate) async fn users_actions_run_in_lua_and_hostile_ones_are_bounded() -> Result<()> {
+    let mut fleet = own_fleet("act-lua").await?;
+    let mut app = App::new(&fleet, "act-lua", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
+    let (mut folder, cli) = cli(&fleet, "act-lua-cli").await?;
+    let member = fleet.member(EU)?;
+    let data = json!({ "resource.customizations.actions.batch_CronJob": SCRIPTS });
+    fleet.api().must(Method::PUT, "/api/v1/settings", Some(&data)).await?;
+    let commit = app.commit(&[("nightly.yaml", cron_job("nightly"))]).await?;
+    app.create().await?;
+    app.settles_at(&commit).await?;
+
+    let list = ["app", "actions", "list", "act-lua", "--kind", "CronJob", "-o", "name"];
+    let listed = || cli.must(&list);
+    let names = wait_for("the scripts to be at the agent", SOON, listed, |said| {
+        said.contains("hold").then(|| said.split_whitespace().skip(2).step_by(3).map(str::to_owned).collect::<Vec<_>>())
+    })
+    .await?;
+    // The script's own names stand before the built-in ones.
+    let want = ["eat", "hold", "loop", "nonsense", "note", "read", "create-job", "suspend", "resume"];
+    ensure!(names == want, "the actions are {names:?}");
+
+    let run = |action: &'static str| {
+        let (cli, parameters) = (cli.clone(), if action == "note" { vec!["--param", "text=hello"] } else { vec![] });
+        async move {
+            let mut words = vec!["app", "actions", "run", "act-lua", action, "--kind", "CronJob"];
+            words.extend(parameters);
+            let output = cli.run(&words).await?;
+            Ok::<_, anyhow::Error>((output.code, format!("{}{}", output.stdout, output.stderr)))
+        }
+    };
+    // Hostile ones beside a commit: it arrives, and each is ended and named.
+    let next = app.commit(&[("nightly.yaml", cron_job("nightly").label("commit", "second"))]).await?;
+    app.refresh().await?;
+    let (endless, hungry, thief, nonsense, arrived) =
+        tokio::join!(run("loop"), run("eat"), run("read"), run("nonsense"), app.settles_at(&next));
+    arrived?;
+    for (said, want) in
+        [(endless, "did not end within"), (hungry, "MiB of memory"), (thief, "nil value"), (nonsense, "the script")]
+    {
+        let (code, said) = said?;
+        ensure!(code == Some(1) && said.contains(want), "{code:?}: {said}");
+    }
+    for action in ["hold", "note"] {
+        let (code, said) = run(action).await?;
+        ensure!(code == Some(0), "{action}: {code:?}: {said}");
+    }
+    let live = member.objects.get("act-lua", cron("nightly")).await?.context("the CronJob is there")?;
+    ensure!(live["spec"]["suspend"] == true, "it is not held: {live}");
+    ensure!(live["metadata"]["annotations"]["stolen"].is_null(), "a file was read: {live}");
+    let note = member.objects.get("act-lua", ("v1", "ConfigMap", "nightly-note")).await?.context("no note was made")?;
+    ensure!(note["data"]["text"] == "hello", "the note: {note}");
+    let (code, said) = run("hold").await?;
+    ensure!(code == Some(1) && said.contains("is not possible now"), "{code:?}: {said}");
+    app.settles_at(&next).await?;
+    folder.succeed();
+    fleet.finish();
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! Health scripts of the installation: they decide before the built-in rules, and one that fails is named.
+
+use anyhow::{Result, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use windlass_tests::app::{App, Destination, Policy, message_application, message_of};
+
+use super::stage::{EU, own_fleet};
+
+const KEY: &str = "resource.customizations.health.ConfigMap";
+
+pub(crate) async fn users_health_script_decides() -> Result<()> {
+    let fleet = own_fleet("scripts").await?;
+    let mut app = App::new(&fleet, "scripted", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
+    let commit = app.commit(&message_application("hello")).await?;
+    app.create().await?;
+    app.settles_at(&commit).await?;
+
+    let api = fleet.hub().api();
+    let set = |script: &str| {
+        let body = json!({ "kind": "ConfigMap", "data": { KEY: script, "url": "https://argocd.example" } });
+        async move { api.must(Method::PUT, "/api/v1/settings", Some(&body)).await }
+    };
+    let health = |status: &str, text: &str| {
+        let (status, text) = (status.to_owned(), text.to_owned());
+        move |resources: &[Value]| {
+            resources.iter().any(|r| {
+                r["kind"] == "ConfigMap"
+                    && r["health"] == *status
+                    && r["healthMessage"].as_str().unwrap_or_default().contains(&text)
+            })
+        }
+    };
+    let wait = |what: &'static str, wanted: Box<dyn Fn(&[Value]) -> bool>| {
+        let name = app.name().to_owned();
+        async move {
+            let look = || api.resources(&name);
+            windlass_tests::wait::wait_for(what, windlass_tests::app::SOON, look, |found| wanted(found).then_some(())).await
+        }
+    };
+    let answer = set("hs = {}\nhs.status = 'Degraded'\nhs.message = 'says ' .. obj.data.MESSAGE\nreturn hs").await?;
+    ensure!(answer["warnings"][0].as_str().is_some_and(|w| w.starts_with("url: ")), "{answer}");
+    wait("the script's word", Box::new(health("Degraded", "says hello"))).await?;
+    app.wait_for_targets("to be Degraded", |targets| targets.iter().all(|t| t["health"] == "Degraded")).await?;
+
+    set("return obj.no.such").await?;
+    wait("the failing script to be named", Box::new(health("Unknown", KEY))).await?;
+    set("while true do end").await?;
+    wait("the endless script to be named", Box::new(health("Unknown", "did not end"))).await?;
+
+    let refused = api.call(Method::PUT, "/api/v1/settings", Some(&json!({ KEY: "if then" }))).await?;
+    let said = format!("{refused:?}");
+    ensure!(said.contains("line 1") && said.contains(KEY), "{said}");
+
+    // Everything else went on meanwhile, and the script's end is the end of its word.
+    let second = app.commit(&[("configmap.yaml", message_of("good evening"))]).await?;
+    app.refresh().await?;
+    api.must(Method::PUT, "/api/v1/settings", Some(&json!({}))).await?;
+    app.settles_at(&second).await
+}
