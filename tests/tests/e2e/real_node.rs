@@ -6,16 +6,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use serde_json::json;
-use windlass_images::layout::Layers;
-use windlass_images::recipe;
 use windlass_tests::app::{App, SOON};
-use windlass_tests::binaries;
 use windlass_tests::cli::Cli;
 use windlass_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use windlass_tests::folder::Folder;
 use windlass_tests::hub::{Hub, HubOptions};
-use windlass_tests::manifest::{self, Manifest};
+use windlass_tests::message;
 use windlass_tests::node::{self, Network, Node, traces};
 use windlass_tests::process::Process;
 use windlass_tests::registration::register;
@@ -23,12 +19,12 @@ use windlass_tests::wait::{wait_for, wait_until};
 
 use super::stage::not_run;
 
-mod day_two;
+mod hub_pod;
+
+pub(crate) use hub_pod::hub_is_a_pod_and_its_cluster_joins_by_itself;
 
 /// The cluster's name at the hub.
 const CLUSTER: &str = "real";
-/// Where the message is served.
-const PORT: u16 = 30080;
 const HOLDER: &str = "WINDLASS_NODE_HOLDER";
 
 /// From an empty cluster to a message that a Pod serves, another one that a commit brings and a restart makes it serve, and
@@ -53,37 +49,40 @@ pub(crate) async fn real_node_serves_the_message() -> Result<()> {
 }
 
 async fn story(folder: &Path, plane: &ControlPlane, node: &Node) -> Result<()> {
-    for program in ["windlass-agent", "message"] {
-        node.import(&image(folder, program)?).await?;
+    let agent = "localhost/windlass-agent:test";
+    for (program, name) in [("windlass-agent", agent), ("message", message::IMAGE)] {
+        node.import(&message::image(folder, program, name).await?.0).await?;
     }
     let options = HubOptions { address: Some(node.host()), ..HubOptions::default() };
     let hub = Hub::start(&folder.join("hub"), options).await?;
     let cli = Cli::new(folder)?;
     let (token, ca) = (hub.token_file()?.display().to_string(), hub.ca_file().display().to_string());
     cli.must(&["login", &hub.url(), "--token-file", &token, "--ca", &ca]).await?;
-    let arguments = [CLUSTER, "--label", "env=real", "--image", "localhost/windlass-agent:test"];
-    let registration = register(&cli, plane, &arguments).await?;
+    let registration = register(&cli, plane, &[CLUSTER, "--label", "env=real", "--image", agent]).await?;
     eprintln!("{}", registration.stages);
     let cluster = hub.api().cluster(CLUSTER).await?;
     ensure!(cluster["connection"] == "Connected", "{cluster}");
 
     let mut app = App::alone(hub.api(), &folder.join("git"), "message", CLUSTER).await?;
-    let first = app.commit(&message("hello")).await?;
+    let first = app.commit(&message::application("hello")).await?;
     app.create().await?;
     app.settles_at(&first).await?;
     serves(node, "hello").await?;
 
-    let second = app.commit(&message("good evening")[..1]).await?;
+    let second = app.commit(&[("configmap.yaml", message::configmap("good evening"))]).await?;
     app.refresh().await?;
     app.settles_at(&second).await?;
     // A container has the variables that it was started with.
-    ensure!(served(node).await? == "hello\n", "the Pod was restarted by nobody");
-    day_two::restart(&cli, plane).await?;
+    ensure!(message::served(node.address()).await? == "hello", "the Pod was restarted by nobody");
+    let restart = ["app", "actions", "run", "message", "restart", "--kind", "Deployment", "--resource-name", "message"];
+    cli.must(&restart).await?;
     serves(node, "good evening").await?;
-    day_two::log_says(&cli, plane, "the message is \"good evening\"").await
+    let log = || cli.must(&["app", "logs", "message", "--kind", "Deployment", "--name", "message"]);
+    let says = |log: &String| log.contains("the message is \"good evening\"").then_some(());
+    wait_for("the log to have the new message", SOON, log, says).await
 }
 
-/// What a killed process leaves is removed by its guard, and a later run finds nothing to do.
+/// What a killed process leaves is removed by its guard; where that is killed too, the next one to want a node does it.
 pub(crate) async fn killed_harness_leaves_nothing_of_its_node() -> Result<()> {
     if let Some(why) = node::refusal() {
         not_run("killed_harness_leaves_nothing_of_its_node", &why);
@@ -91,10 +90,33 @@ pub(crate) async fn killed_harness_leaves_nothing_of_its_node() -> Result<()> {
     }
     let before = traces::Machine::now()?;
     let mut folder = Folder::create("killed-node")?;
+    for (name, kill_the_guard) in [("guarded", false), ("unguarded", true)] {
+        let folder = folder.path().join(name);
+        let (mut holder, mark) = holder(&folder).await?;
+        let traces = traces::of(&mark, &folder)?;
+        ensure!(traces.len() > 3, "a node that runs has hardly a trace: {traces:?}");
+        if kill_the_guard {
+            let guards = traces.iter().filter(|trace| trace.contains("guard of a node's network"));
+            for guard in guards.filter_map(|trace| trace.split(' ').nth(1)) {
+                ensure!(Command::new("kill").args(["-s", "KILL", guard]).status()?.success(), "kill {guard}");
+            }
+            holder.kill9()?;
+            drop(Network::claim()?);
+        } else {
+            holder.kill9()?;
+        }
+        ensure_nothing_is_left(&mark, &folder, &before).await?;
+    }
+    folder.succeed();
+    Ok(())
+}
+
+/// Another process with a node, and the node's mark.
+async fn holder(folder: &Path) -> Result<(Process, String)> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
-    command.args(["--exact", "node_is_held", "--ignored", "--nocapture"]).env(HOLDER, folder.path());
-    let mut holder = Process::spawn("a harness", command, &folder.path().join("holder.log"))?;
-    let told = folder.path().join("mark");
+    command.args(["--exact", "node_is_held", "--ignored", "--nocapture"]).env(HOLDER, folder);
+    let mut holder = Process::spawn("a harness", command, &folder.join("holder.log"))?;
+    let told = folder.join("mark");
     let mark = wait_until("the other harness to have a node", Duration::from_secs(120), || {
         let (running, told) = (holder.is_running(), told.clone());
         async move {
@@ -102,12 +124,10 @@ pub(crate) async fn killed_harness_leaves_nothing_of_its_node() -> Result<()> {
             Ok(mark.map(Ok).or_else(|| (!running).then(|| Err(anyhow!("it ended")))))
         }
     });
-    let mark = mark.await.and_then(|told| told).map_err(|error| error.context(holder.failure("has no node")))?;
-    ensure!(traces::of(&mark, folder.path())?.len() > 3, "a node that runs has no traces?");
-    holder.kill9()?;
-    ensure_nothing_is_left(&mark, folder.path(), &before).await?;
-    folder.succeed();
-    Ok(())
+    match mark.await.and_then(|told| told) {
+        Ok(mark) => Ok((holder, mark)),
+        Err(error) => Err(error.context(holder.failure("has no node"))),
+    }
 }
 
 /// The other process of that scenario: it has a node until it is killed.
@@ -134,51 +154,7 @@ async fn ensure_nothing_is_left(mark: &str, folder: &Path, before: &traces::Mach
     Ok(())
 }
 
-/// The image of a program under test.
-fn image(folder: &Path, program: &str) -> Result<PathBuf> {
-    let mut image = recipe::program(&binaries::find(program)?, &format!("localhost/{program}:test"), "test")?;
-    recipe::add_machine_data(&mut image)?;
-    let path = folder.join(format!("{program}.tar"));
-    image.write(Layers::Plain, &path)?;
-    Ok(path)
-}
-
-/// The message application of an image of ours: first the message, then what says it.
-fn message(text: &str) -> [(&'static str, Manifest); 3] {
-    let reference = json!({ "configMapKeyRef": { "name": "message", "key": "MESSAGE" } });
-    let container = json!({
-        "name": "message",
-        "image": "localhost/message:test",
-        "env": [{ "name": "MESSAGE", "valueFrom": reference }],
-        "ports": [{ "containerPort": 8080, "protocol": "TCP" }],
-        "readinessProbe": { "httpGet": { "path": "/healthz", "port": 8080 }, "periodSeconds": 1 },
-        "securityContext": {
-            "runAsNonRoot": true,
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": { "drop": ["ALL"] },
-        },
-    });
-    let deployment = manifest::deployment("message", 1, "").with("spec.template.spec.containers", json!([container]));
-    let service = json!({
-        "type": "NodePort",
-        "selector": { "app": "message" },
-        "ports": [{ "port": 8080, "nodePort": PORT, "protocol": "TCP" }],
-    });
-    [
-        ("configmap.yaml", manifest::configmap("message", &[("MESSAGE", text)])),
-        ("deployment.yaml", deployment),
-        ("service.yaml", Manifest::new("v1", "Service", "message").with("spec", service)),
-    ]
-}
-
-async fn serves(node: &Node, message: &str) -> Result<()> {
-    let expected = format!("{message}\n");
-    wait_for("the Pod to serve the message", SOON, || served(node), |said| (*said == expected).then_some(())).await
-}
-
-async fn served(node: &Node) -> Result<String> {
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
-    let answer = client.get(format!("http://{}:{PORT}/", node.address())).send().await?;
-    Ok(answer.error_for_status()?.text().await?)
+async fn serves(node: &Node, text: &str) -> Result<()> {
+    let look = || message::served(node.address());
+    wait_for("the Pod to serve the message", SOON, look, |said| (said == text).then_some(())).await
 }
