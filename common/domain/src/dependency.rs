@@ -141,6 +141,13 @@ pub fn message(waits: &[Wait]) -> String {
     format!("waits for {shown} to be Synced and Healthy (spec.dependsOn)")
 }
 
+/// What is said of applications that wait for each other: two that were written at the same moment, each before the other could be seen. It names the way,
+/// as [`circle`] finds it.
+pub fn circle_message(way: &[ApplicationName]) -> String {
+    let names: Vec<String> = way.iter().map(ToString::to_string).collect();
+    format!("spec.dependsOn goes in a circle: {}; none of them is synced until one of them is changed", names.join(" -> "))
+}
+
 fn not_ready(waiting: &Waiting<'_>, cluster: Uuid, state: &DependencyState) -> Option<String> {
     if state.deleting {
         return Some("it is being deleted".to_owned());
@@ -342,6 +349,13 @@ mod tests {
             ["argocd/db: it is still made of commit aaaaaaa, not of bbbbbbb"]
         );
         assert!(why(&by_name, 1, &[same("bbbbbbbbbb")]).is_empty());
+    }
+
+    #[test]
+    fn a_circle_that_was_written_all_the_same_is_said_whole() {
+        let name = |name: &str| ApplicationName::new("argocd", name).expect("a name");
+        let said = circle_message(&[name("a"), name("b"), name("a")]);
+        assert!(said.contains("argocd/a -> argocd/b -> argocd/a"), "{said}");
     }
 
     #[test]

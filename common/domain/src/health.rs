@@ -23,6 +23,7 @@ mod pvc;
 mod replica_set;
 mod rollout;
 mod service;
+mod since;
 mod stateful_set;
 mod workflow;
 
@@ -86,8 +87,8 @@ pub fn assess(object: &Value) -> Option<Health> {
         Some(check) => Some(or_unknown(check(Part::of(object)))),
         None if conditions::is_built_in(group) => None,
         None => match custom::check(group, kind, &Part::of(object)) {
-            Some(health) => Some(or_unknown(health)),
-            None => conditions::check(&Part::of(object)),
+            Some(health) => Some(since::told(or_unknown(health), object)),
+            None => conditions::check(&Part::of(object)).map(|health| since::told(health, object)),
         },
     }
 }

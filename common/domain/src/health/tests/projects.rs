@@ -81,3 +81,59 @@ fn a_progressing_object_says_what_is_waited_for_and_since_when() {
     let want = Health::progressing("Registering the account (since 2026-11-23T10:00:00Z)");
     assert_eq!(assess(&object), Some(want));
 }
+
+/// Every fixture that is not well and has conditions says it, as long as the object has what every object has.
+#[test]
+fn what_is_waited_for_and_what_is_wrong_say_since_when() {
+    let lived = cases().into_iter().map(|(status, mut object)| {
+        object["metadata"]["creationTimestamp"] = json!("2026-11-23T08:00:00Z");
+        object["metadata"]["managedFields"] = json!([{"manager": "windlass", "time": "2026-11-23T09:00:00Z"}]);
+        (status, object)
+    });
+    let silent = lived.filter(|(status, object)| {
+        let matters = matches!(status, HealthStatus::Progressing | HealthStatus::Degraded);
+        let told = assess(object).is_some_and(|health| health.message.contains("(since 20"));
+        matters && !told && object["status"].to_string().contains("lastTransitionTime")
+    });
+    let silent: Vec<String> = silent.map(|(_, object)| object.to_string()).collect();
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+#[test]
+fn the_time_is_that_of_the_condition_the_change_or_the_creation() {
+    let created = "2026-11-23T08:00:00Z";
+    let managers = json!([
+        {"manager": "a", "time": "2026-11-23T09:00:00Z"},
+        {"manager": "b", "time": "2026-11-23T09:30:00Z", "subresource": "status"},
+    ]);
+    let said = |kind: &str, generation: u64, status: Value| {
+        let (api_version, kind) = kind.rsplit_once('/').expect("a kind");
+        let metadata = json!({"generation": generation, "creationTimestamp": created, "managedFields": managers});
+        let object = json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "status": status});
+        assess(&object).map(|health| health.message).unwrap_or_default()
+    };
+    let failed = json!({"conditions": [
+        {"type": "Other", "status": "True", "lastTransitionTime": "2026-11-23T11:00:00Z"},
+        {"type": "Ready", "status": "False", "reason": "Failed", "message": "no", "lastTransitionTime": "2026-11-23T10:00:00Z"},
+    ]});
+    for (kind, generation, status, want) in [
+        ("external-secrets.io/v1/ExternalSecret", 1, failed.clone(), "no (since 2026-11-23T10:00:00Z)"),
+        ("example.org/v1/Widget", 1, failed, "no (since 2026-11-23T10:00:00Z)"),
+        ("external-secrets.io/v1/ExternalSecret", 1, json!({}), "Waiting for Ready (since 2026-11-23T08:00:00Z)"),
+        (
+            "kustomize.toolkit.fluxcd.io/v1/Kustomization",
+            3,
+            json!({"observedGeneration": 2}),
+            "Waiting for its controller to look at generation 3; it saw 2 (since 2026-11-23T09:00:00Z)",
+        ),
+        (
+            "argoproj.io/v1alpha1/AnalysisRun",
+            1,
+            json!({"phase": "Running", "startedAt": "2026-11-23T10:00:00Z"}),
+            "status.phase is Running (since 2026-11-23T10:00:00Z)",
+        ),
+        ("argoproj.io/v1alpha1/AnalysisRun", 1, json!({"phase": "Failed"}), "status.phase is Failed"),
+    ] {
+        assert_eq!(said(kind, generation, status), want, "{kind}");
+    }
+}
