@@ -84,11 +84,12 @@ contract! {
             issued_at: at(hours * HOUR),
             not_after: at((hours + 168) * HOUR),
             revoked: false,
+            authority: 0,
         };
         let (first, second) = (certificate("0a", 0), certificate("0b", 1));
-        bed.put_certificate(&first).await.expect("stored");
-        bed.put_certificate(&second).await.expect("stored");
-        assert!(matches!(bed.put_certificate(&first).await, Err(Error::Conflict { .. })));
+        bed.put_certificate(&first, None).await.expect("stored");
+        bed.put_certificate(&second, None).await.expect("stored");
+        assert!(matches!(bed.put_certificate(&first, None).await, Err(Error::Conflict { .. })));
         assert_eq!(bed.certificate("0a").await.expect("read"), Some(first));
         assert_eq!(bed.certificate_for_key(cluster.uid, [3; 32]).await.expect("read"), Some(second.clone()));
         assert_eq!(bed.certificate_for_key(cluster.uid, [4; 32]).await.expect("read"), None);

@@ -14,6 +14,7 @@ mod decisions;
 mod desired;
 mod feed;
 mod fixture;
+mod identities;
 mod join;
 mod large;
 mod opening;
