@@ -21,7 +21,7 @@ use windlass_runtime::shutdown::Shutdown;
 use windlass_store::{SealKey, SqlStore, Store, StoreUrl};
 
 use crate::args::{Advertised, Config};
-use crate::{agents, api, desired, housekeeping, pki};
+use crate::{agents, api, desired, housekeeping, in_cluster, pki};
 
 pub use announce::fail;
 
@@ -90,6 +90,22 @@ async fn start(
     let names = config.certificate_names(&base.advertised);
     let (api_tls, agents_tls) =
         (base.authority.server_config_api(&names)?, base.authority.server_config_agents(&names)?);
+    if let Some(place) = config.in_cluster.clone() {
+        let parts = in_cluster::Parts {
+            store: Arc::clone(&base.store),
+            authority: Arc::clone(&base.authority),
+            desired: desired.clone(),
+            clock: base.clock.clone(),
+            data_dir: config.data_dir.clone(),
+        };
+        let (setting_up, stop) = (in_cluster::run(place, parts), stop.clone());
+        shutdown.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = setting_up => {}
+            }
+        });
+    }
     let routes = routes(base, desired, registry.clone());
     let (store, authority) = (Arc::clone(&base.store), Arc::clone(&base.authority));
     let sessions = agents::Agents::new(store, authority, registry.clone(), base.clock.clone(), stop.clone())

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::Parser;
 use secrecy::SecretString;
 
+use crate::in_cluster::InCluster;
+
 /// The Windlass hub: tracks git repositories and streams desired state to the agents of a fleet of clusters.
 #[derive(Parser)]
 #[command(name = "windlass-hub", version)]
@@ -34,14 +36,24 @@ pub struct Args {
     #[arg(long, default_value = "127.0.0.1:8445", value_name = "ADDRESS")]
     pub admin_listen: SocketAddr,
     /// How people and joining agents reach the API: https://host:port.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, env = "WINDLASS_ADVERTISE_API", value_name = "URL")]
     pub advertise_api: Option<String>,
     /// How agents reach this hub: host:port.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, env = "WINDLASS_ADVERTISE_AGENTS", value_name = "HOST:PORT")]
     pub advertise_agents: Option<String>,
     /// The image of agents, as install manifests name it.
     #[arg(long, env = "WINDLASS_AGENT_IMAGE", default_value = windlass_domain::install::IMAGE, value_name = "IMAGE")]
     pub agent_image: String,
+    /// Run as a Pod: the first admin's token goes to Secret windlass-hub-admin of the Pod's namespace, this cluster is registered as `in-cluster`, and its
+    /// join file goes to Secret windlass-system/windlass-agent-join.
+    #[arg(long)]
+    pub in_cluster: bool,
+    /// How Pods reach the hub, of --in-cluster: a name of its Service.
+    #[arg(long, default_value = "windlass-hub.windlass.svc", value_name = "HOST")]
+    pub in_cluster_host: String,
+    /// The files of the Pod's service account.
+    #[arg(long, default_value = "/var/run/secrets/kubernetes.io/serviceaccount", value_name = "DIR", hide = true)]
+    pub service_account_dir: PathBuf,
     /// A further DNS name or IP address for the server certificates; may be repeated.
     #[arg(long = "name", value_name = "NAME")]
     pub names: Vec<String>,
@@ -95,6 +107,8 @@ pub struct Config {
     pub advertise_agents: Option<String>,
     /// The image of agents.
     pub agent_image: String,
+    /// Where the hub is, when it runs in a cluster.
+    pub in_cluster: Option<InCluster>,
     /// Further names for the server certificates.
     pub names: Vec<String>,
     /// Time between two looks at a repository.
@@ -157,6 +171,12 @@ impl TryFrom<Args> for Config {
             advertise_api: args.advertise_api,
             advertise_agents: args.advertise_agents,
             agent_image: args.agent_image,
+            in_cluster: args.in_cluster.then_some(InCluster {
+                service_account: args.service_account_dir,
+                host: args.in_cluster_host,
+                api_port: args.api_listen.port(),
+                agents_port: args.agents_listen.port(),
+            }),
             names: args.names,
             poll_interval: args.poll_interval,
             handshakes_per_address: args.handshakes_per_address,
@@ -207,6 +227,7 @@ impl Config {
         let mut names = self.names.clone();
         let api = advertised.api_url.trim_start_matches("https://");
         names.extend([api, &advertised.agents_address].into_iter().filter_map(split_host));
+        names.extend(self.in_cluster.iter().map(|place| place.host.clone()));
         names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         names.extend(hostname());
         names.sort_unstable();

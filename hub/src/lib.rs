@@ -14,4 +14,5 @@ pub mod app;
 pub mod args;
 pub mod desired;
 pub mod housekeeping;
+pub mod in_cluster;
 pub mod pki;

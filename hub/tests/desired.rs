@@ -253,7 +253,6 @@ async fn the_poll_finds_a_commit_that_nobody_told_of() {
     }
 }
 
-/// Another hub's write and one whose answer was lost look the same: it is in the store, and nobody told the service.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_that_moves_many_applications_is_a_few_transactions() {
     const MANY: usize = 300;
@@ -274,11 +273,12 @@ async fn a_push_that_moves_many_applications_is_a_few_transactions() {
         })
     };
     bed.settles(moved).await;
-    // One for each 250; without waiting for each other it would be one for each few.
+    // Two, and one more whenever the test's clock jumps; each of those that are compiled at the same time alone would make 75.
     let transactions = bed.store.position(cluster).await.expect("a position").generation - before;
-    assert!((1..=4).contains(&transactions), "{transactions} transactions for {MANY} applications");
+    assert!((1..=15).contains(&transactions), "{transactions} transactions for {MANY} applications");
 }
 
+/// Another hub's write and one whose answer was lost look the same: it is in the store, and nobody told the service.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_hub_wrote_is_compiled_without_being_told() {
     let bed = Bed::new().await;

@@ -375,7 +375,8 @@ async fn a_comparison_brings_the_generation_that_nobody_told_of() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_learn_what_another_hub_committed() {
     let bed = Bed::new().await;
-    let following = agents::follow(Arc::clone(&bed.store), bed.registry.clone(), bed.clock.clone(), bed.stop.clone());
+    let (store, authority) = (Arc::clone(&bed.store), Arc::clone(&bed.authority));
+    let following = agents::follow(store, authority, bed.registry.clone(), bed.clock.clone(), bed.stop.clone());
     tokio::spawn(following);
     let cluster = bed.cluster("eu-1").await;
     let mut agent = bed.connect(bed.joined(cluster).await).await;

@@ -130,12 +130,13 @@ impl join_server::Join for Join {
             Status::unavailable("the hub cannot issue certificates now; try again")
         })?;
         let installation = self.store.installation().await.map_err(certificates::unavailable)?;
+        let own_address = self.store.agents_address(cluster).await.map_err(certificates::unavailable)?;
         tracing::info!(%cluster, peer, kube_system_uid = request.kube_system_uid, "an agent joined");
         Ok(Response::new(v1::JoinReply {
             certificate_der: vec![issued.der],
             ca_der: self.authority.trusted_der(),
             trust_domain: self.authority.trust_domain().to_owned(),
-            agents_address: self.advertised.agents_address.clone(),
+            agents_address: own_address.unwrap_or_else(|| self.advertised.agents_address.clone()),
             installation_id: installation.id.as_bytes().to_vec(),
             digest_key: installation.digest_key.expose().to_vec(),
             not_after_ms: to_millis(issued.not_after),

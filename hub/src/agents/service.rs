@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::metadata::MetadataValue;
+use tonic::metadata::{Ascii, MetadataValue};
+use uuid::Uuid;
 use tonic::{Request, Response, Status, Streaming};
 use windlass_domain::identity::verdict::Mode;
 use windlass_proto::v1::{self, agent_server};
@@ -30,6 +31,8 @@ const REPORT_ONLY: &str = "this cluster was away for so long that it may only re
 
 /// Says the hub's time, in milliseconds since 1970.
 const TIME: &str = "windlass-time";
+/// Where an agent is to connect, when that is a word of its cluster's own.
+const ADDRESS: &str = "windlass-agents-address";
 
 /// The `Agent` service. Cheap to clone.
 #[derive(Clone)]
@@ -83,6 +86,11 @@ impl Agents {
         }
     }
 
+    /// Told at each session; a store that does not answer now has it said at the next.
+    async fn own_address(&self, cluster: Uuid) -> Option<MetadataValue<Ascii>> {
+        self.store.agents_address(cluster).await.ok()??.parse().ok()
+    }
+
     /// An answer with the hub's time beside it: agents say in their log when their clock is far off.
     fn at_this_time<T>(&self, answer: T) -> Response<T> {
         let mut response = Response::new(answer);
@@ -106,9 +114,14 @@ impl agent_server::Agent for Agents {
     async fn connect(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Self::ConnectStream>, Status> {
         let (peer, admission) = self.caller(&request).await?;
         let (outbound, frames) = mpsc::channel(OUTBOUND);
+        let cluster = peer.certificate.cluster;
         let session = Session::new(self.clone(), peer, admission, outbound);
         tokio::spawn(session::run(session, request.into_inner(), self.stop.clone()));
-        Ok(self.at_this_time(ReceiverStream::new(frames)))
+        let mut response = self.at_this_time(ReceiverStream::new(frames));
+        if let Some(address) = self.own_address(cluster).await {
+            response.metadata_mut().insert(ADDRESS, address);
+        }
+        Ok(response)
     }
 
     async fn fetch(&self, request: Request<v1::FetchRequest>) -> Result<Response<Self::FetchStream>, Status> {

@@ -66,6 +66,15 @@ fn check_aliases(aliases: &[String]) -> Result<()> {
     Ok(())
 }
 
+fn check_address(address: &str) -> Result<()> {
+    let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+    if address.is_empty() || (address.len() <= 300 && address.chars().all(plain) && matches!(port, Some(Ok(1..)))) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("agentsAddress", "an address of the agents listener is host:port; an empty one is what the hub says to everybody"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

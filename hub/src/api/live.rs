@@ -2,7 +2,10 @@
 //!
 //! Every question is about one application on one cluster; [`At`] finds which, and puts what goes wrong in words that name the cluster.
 
+pub(crate) mod events;
+pub(crate) mod logs;
 pub(crate) mod resource;
+pub(crate) mod tree;
 
 use std::time::Duration;
 

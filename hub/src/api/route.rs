@@ -49,6 +49,7 @@ pub(crate) const CLUSTERS: &str = "clusters";
 pub(crate) const REPOSITORIES: &str = "repositories";
 pub(crate) const OPERATIONS: &str = "operations";
 pub(crate) const PROJECTS: &str = "projects";
+pub(crate) const LOGS: &str = "logs";
 pub(crate) const SETTINGS: &str = "settings";
 
 pub(crate) const GET: &str = "get";
@@ -79,6 +80,10 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/resources", APPLICATIONS, GET, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/targets", APPLICATIONS, GET, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/live/resource", APPLICATIONS, GET, Object::Application),
+    route(Method::GET, "/api/v1/applications/{namespace}/{name}/live/tree", APPLICATIONS, GET, Object::Application),
+    route(Method::GET, "/api/v1/applications/{namespace}/{name}/live/events", APPLICATIONS, GET, Object::Application),
+    // The handler asks for logs/get on the application too.
+    route(Method::GET, "/api/v1/applications/{namespace}/{name}/live/logs", APPLICATIONS, GET, Object::Application),
     route(Method::GET, ACTIONS_PATH, APPLICATIONS, GET, Object::Application),
     route(Method::POST, ACTIONS_PATH, APPLICATIONS, ACTION, Object::Part),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/explain", APPLICATIONS, GET, Object::Application),

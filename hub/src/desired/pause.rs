@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 use windlass_domain::application::Application;
-use windlass_domain::dependency::{self, Dependency, DependencyState, DependencyTarget, Followed, Wait, Waiting};
+use windlass_domain::dependency::{self, Dependency, DependencyState, DependencyTarget, Followed, Node, Wait, Waiting};
 use windlass_domain::health::HealthStatus;
 use windlass_domain::history::frozen;
+use windlass_domain::name::ApplicationName;
 use windlass_domain::status::{Freshness, SyncStatus};
 use windlass_domain::target::{PauseKind, Paused, TargetSpec};
 use windlass_domain::time::Timestamp;
@@ -26,7 +27,7 @@ pub(super) async fn settle(
 ) -> Result<(), windlass_store::Error> {
     let application = &view.application;
     let freezes = store.freezes().await?;
-    let mut dependencies = None;
+    let (mut dependencies, mut circle) = (None, None);
     for (cluster, row) in rows {
         let name = names(*cluster).unwrap_or_default();
         if let Some(freeze) = frozen(&freezes, &application.name, &application.spec.project, &name) {
@@ -46,9 +47,10 @@ pub(super) async fn settle(
         }
         if dependencies.is_none() {
             dependencies = Some(states(store, application, now).await?);
+            circle = circle_of(store, application).await?;
         }
         let waits = waits(application, &row.revision, *cluster, dependencies.as_deref().unwrap_or_default());
-        row.paused = pause(application, &waits, None, now);
+        row.paused = pause(application, &waits, circle.as_deref(), None, now);
     }
     Ok(())
 }
@@ -66,10 +68,27 @@ fn decided(stored: Option<&TargetView>, row: &TargetSpec) -> Option<Option<Pause
     }
 }
 
+/// A circle that the application is part of. The API refuses one that it sees; two that are written at the same moment do not see each other.
+pub(super) async fn circle_of(
+    store: &dyn Store,
+    application: &Application,
+) -> Result<Option<Vec<ApplicationName>>, windlass_store::Error> {
+    if application.spec.depends_on.is_empty() {
+        return Ok(None);
+    }
+    let start = Node {
+        name: application.name.clone(),
+        labels: application.metadata.labels.clone(),
+        depends_on: application.spec.depends_on.clone(),
+    };
+    Ok(dependency::circle(&start, &store.dependents().await?))
+}
+
 /// The pause that says what is waited for; `before` keeps its beginning while the same is waited for.
 pub(super) fn pause(
     application: &Application,
     waits: &[Wait],
+    circle: Option<&[ApplicationName]>,
     before: Option<&Paused>,
     now: Timestamp,
 ) -> Option<Paused> {
@@ -77,7 +96,7 @@ pub(super) fn pause(
         return None;
     }
     let since = before.map_or(now, |before| before.since);
-    let message = dependency::message(waits);
+    let message = circle.map_or_else(|| dependency::message(waits), dependency::circle_message);
     Some(Paused { kind: PauseKind::DependsOn, by: application.name.to_string(), message, since })
 }
 
@@ -119,7 +138,7 @@ pub(crate) async fn states(
 async fn labelled(
     store: &dyn Store,
     labels: &Labels,
-) -> Result<Vec<(windlass_domain::name::ApplicationName, Labels)>, windlass_store::Error> {
+) -> Result<Vec<(ApplicationName, Labels)>, windlass_store::Error> {
     let list = ListQuery { limit: 1000, ..ListQuery::default() };
     let mut query = ApplicationQuery { list, labels: labels.clone(), ..ApplicationQuery::default() };
     let mut found = Vec::new();

@@ -61,6 +61,7 @@ impl Waits {
         let Some(view) = self.store.application_view(name).await? else { return Ok(false) };
         let (application, now) = (&view.application, self.clock.now());
         let states = pause::states(&*self.store, application, now).await?;
+        let circle = pause::circle_of(&*self.store, application).await?;
         let mut found = Vec::new();
         for target in &view.targets {
             let Some(spec) = &target.spec else { continue };
@@ -68,7 +69,7 @@ impl Waits {
                 continue;
             };
             let waits = pause::waits(application, &spec.revision, target.cluster, &states);
-            found.push((target.cluster, spec.bundle, pause::pause(application, &waits, Some(before), now)));
+            found.push((target.cluster, spec.bundle, pause::pause(application, &waits, circle.as_deref(), Some(before), now)));
         }
         let still = found.iter().any(|(_, _, paused)| paused.is_some());
         let positions = self.store.set_waits(application.uid, &found).await?;

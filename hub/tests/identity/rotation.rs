@@ -13,7 +13,7 @@ async fn agents_go_over_to_a_new_authority_without_losing_a_session() {
     let (eu, us) = (bed.cluster("eu-1").await, bed.cluster("us-1").await);
     let (online, offline) = (bed.joined(eu).await, bed.joined(us).await);
     let mut session = bed.session(&online, 1, HOME).await.expect("a session");
-    assert!(bed.session(&offline, 2, "uid-of-us").await.is_ok());
+    assert!(bed.session(&offline, 2, HOME).await.is_ok());
     let first = bed.authority.ca_der();
 
     bed.authority.add(bed.store.as_ref(), 1, "ann").await.expect("another authority");

@@ -44,7 +44,7 @@ async fn a_guessed_secret_voids_the_token_after_five_and_tells_nothing() {
     let cluster = bed.cluster("eu-1").await;
     let token = bed.token(cluster).await;
     let mut words = BTreeSet::new();
-    for guess in 0..5 {
+    for guess in 10..15 {
         let refused = bed.join(&JoinToken::new(token.id, [guess; 32]), csr(&key()), HOME).await.expect_err("refused");
         words.insert(refused.message().to_owned());
     }

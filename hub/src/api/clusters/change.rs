@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use windlass_domain::identity::record::{Event, Word};
 use windlass_store::{ClusterView, IdentityEvent};
 
-use super::{check_aliases, check_labels, object};
+use super::{check_address, check_aliases, check_labels, object};
 use crate::api::Shared;
 use crate::api::caller::{Caller, Named};
 use crate::api::error::Result;
@@ -24,6 +24,8 @@ pub(crate) struct ChangeBody {
     labels: BTreeMap<String, Option<String>>,
     /// All addresses by which `destination.server` may mean it.
     server_aliases: Option<Vec<String>>,
+    /// `host:port` where its agent is to connect from now on; empty for what the hub says to everybody now. Its session ends, and it is told at the next.
+    agents_address: Option<String>,
 }
 
 /// Changes labels and aliases. Applications with a selector may come or go by it.
@@ -45,7 +47,15 @@ pub(crate) async fn change(
     let aliases = body.server_aliases.unwrap_or(cluster.server_aliases);
     check_labels(&labels)?;
     check_aliases(&aliases)?;
+    if let Some(address) = &body.agents_address {
+        check_address(address)?;
+    }
     shared.state.store.update_cluster(&cluster.name, labels, aliases, shared.state.clock.now()).await?;
+    if let Some(address) = body.agents_address {
+        let address = if address.is_empty() { &shared.state.advertised.agents_address } else { &address };
+        shared.state.store.set_agents_address(cluster.uid, Some(address)).await?;
+        shared.state.registry.disconnect(cluster.uid, "the agent is told another address of the hub when it is back");
+    }
     shared.state.desired.clusters_changed();
     Ok(Json(object(&shared, &cluster.name).await?))
 }

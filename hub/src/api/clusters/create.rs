@@ -103,7 +103,7 @@ fn lifetime(seconds: Option<u32>) -> Result<SignedDuration> {
 
 fn check_install(options: Option<&InstallOptions>) -> Result<()> {
     let checked = options.map_or(Ok(()), InstallOptions::check);
-    checked.map_err(|error| ApiError::invalid(&format!("install.{}", error.option), error.problem))
+    checked.map_err(|error| ApiError::invalid(&format!("install.{}", error.option), error.to_string()))
 }
 
 async fn joining(
