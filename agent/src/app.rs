@@ -137,6 +137,8 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     shutdown.spawn(follow_discovery(cluster, discovery_due, clock.clone(), intake, inbox));
     shutdown.spawn(show_connection(service.connection(), readiness));
     shutdown.spawn(service.run(shutdown.token()));
+    let reaching = identity::keep_reachable(credentials.clone(), files.clone(), clock.clone());
+    shutdown.spawn(until(shutdown.token(), reaching));
     let renewing = identity::keep_renewed(credentials, files, kube_system_uid, clock.clone());
     shutdown.spawn(until(shutdown.token(), renewing));
     tracing::info!(cluster = %cluster_uid, "agent is working");

@@ -8,7 +8,9 @@ mod files;
 mod join;
 mod leaf;
 mod pin;
+pub(crate) mod relocate;
 mod renew;
+mod replaced;
 pub(crate) mod skew;
 #[cfg(test)]
 pub(crate) mod test_pki;
@@ -27,7 +29,9 @@ use crate::link::Proxy;
 pub use credentials::Credentials;
 pub use files::Files;
 pub use join::{join, join_once};
+pub use relocate::keep_reachable;
 pub use renew::keep_renewed;
+pub use replaced::confirmed;
 
 /// An agent that has joined. It has no `Debug` and no `Serialize`: it holds a private key.
 #[derive(Clone)]

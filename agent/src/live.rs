@@ -28,7 +28,7 @@ use windlass_domain::question::{Question, RefusalCode, Refused, What};
 use action::Actions;
 
 use crate::link::serve::{Answers, Reply};
-use crate::observe::Cluster;
+use crate::observe::{Cluster, Owned};
 use crate::observe::client::Error;
 use crate::sync::input::Input;
 
@@ -38,6 +38,8 @@ pub struct Live {
     /// Knows the targets.
     engine: mpsc::Sender<Input>,
     actions: Actions,
+    /// Objects that others own, while somebody looks.
+    owned: Owned,
 }
 
 // === impl Live ===
@@ -46,7 +48,14 @@ impl Live {
     /// Over a cluster and the engine that keeps it.
     pub fn new(cluster: Cluster, engine: mpsc::Sender<Input>) -> Self {
         let actions = Actions::new(cluster.clone(), engine.clone());
-        Self { cluster, engine, actions }
+        let owned = Owned::new(cluster.clone());
+        Self { cluster, engine, actions, owned }
+    }
+}
+
+impl Live {
+    fn around(&self) -> Around<'_> {
+        Around { cluster: &self.cluster, owned: &self.owned }
     }
 }
 
@@ -59,15 +68,21 @@ impl Answers for Live {
                 let objects = resource::get(&self.cluster, &target, &selector).await?;
                 reply.json(&objects).await
             }
-            What::GetTree(wanted) => reply.json(&tree::get(&self.cluster, &target, &wanted).await?).await,
-            What::GetEvents(selector) => reply.json(&events::get(&self.cluster, &target, &selector).await?).await,
-            What::GetLogs(wanted) => logs::get(&self.cluster, &target, *wanted, reply).await,
+            What::GetTree(wanted) => reply.json(&tree::get(&self.around(), &target, &wanted).await?).await,
+            What::GetEvents(selector) => reply.json(&events::get(&self.around(), &target, &selector).await?).await,
+            What::GetLogs(wanted) => logs::get(&self.around(), &target, *wanted, reply).await,
             What::ListActions(selector) => reply.json(&self.actions.list(&target, &selector).await?).await,
             What::RunAction(asked) => {
                 reply.json(&self.actions.run(&target, question.application, asked).await?).await
             }
         }
     }
+}
+
+/// The cluster, and what is held of it.
+struct Around<'a> {
+    cluster: &'a Cluster,
+    owned: &'a Owned,
 }
 
 /// The object as it may leave the cluster.

@@ -13,6 +13,7 @@ mod answer;
 mod budget;
 mod definitions;
 mod frames;
+mod owned;
 pub(crate) mod path;
 mod pause;
 mod pauses;
@@ -26,5 +27,6 @@ pub(crate) mod mock;
 mod tests;
 
 pub use client::Cluster;
+pub use owned::Owned;
 pub use pauses::{PAUSE, Pauses};
 pub use watch::{Event, WatchScope, Watches};

@@ -35,6 +35,12 @@ impl SecretChunks {
         Ok(Self { home, pointer, epoch, budget: BUDGET })
     }
 
+    /// With another limit, in bytes.
+    #[cfg(test)]
+    pub(super) fn with_budget(self, budget: u64) -> Self {
+        Self { budget, ..self }
+    }
+
     fn refused(name: &str, source: &ClusterError) -> Error {
         of_apiserver(&format!("Secret {name}"), source)
     }

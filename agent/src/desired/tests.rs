@@ -4,6 +4,7 @@
 mod crash;
 mod directory;
 mod model;
+mod secrets;
 mod store;
 
 use bytes::Bytes;

@@ -143,6 +143,11 @@ pub(super) fn keep_renewed(files: &Files, identity: &Identity) -> Result<(), Err
     Ok(())
 }
 
+/// Makes another address of the hub durable; nothing else changes.
+pub(super) fn keep_address(files: &Files, identity: &Identity) -> Result<(), Error> {
+    keep_public(files, identity, &key_in_use(files)?)
+}
+
 fn keep_public(files: &Files, identity: &Identity, key: &str) -> Result<(), Error> {
     let encode = |list: &[CertificateDer<'_>]| list.iter().map(|der| STANDARD.encode(der)).collect();
     let public = Public {

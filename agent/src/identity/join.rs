@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Uri;
 use rcgen::{CertificateParams, DistinguishedName};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::PrivateKeyDer;
 use tonic::Code;
 use uuid::Uuid;
 use windlass_domain::cluster::ClusterFacts;
@@ -16,9 +16,10 @@ use windlass_proto::v1;
 use windlass_proto::v1::join_client::JoinClient;
 use windlass_runtime::backoff::{self, Backoff};
 use windlass_runtime::clock::Clock;
-use windlass_runtime::tls::{self, PemIdentity};
+use windlass_runtime::tls;
 
 use super::directory::{self, Prepared};
+use super::leaf::Given;
 use super::pin::{PinnedAuthority, is_wrong_authority};
 use super::{Error, Files, Identity, leaf};
 use crate::link::connect::{self, Address, Windows};
@@ -149,17 +150,8 @@ fn accept(
     let bad = |problem: String| Error::Reply(problem);
     let digest_key = reply.digest_key.as_slice().try_into().map_err(|_| bad("digest_key has not 32 bytes".into()))?;
     let installation = windlass_proto::convert::uuid("installation_id", &reply.installation_id);
-    let chain: Vec<_> = reply.certificate_der.into_iter().map(CertificateDer::from).collect();
-    let leaf = leaf::read(chain.first().ok_or_else(|| bad("no certificate".into()))?).map_err(bad)?;
     let expected = SpiffeId { trust_domain: reply.trust_domain.clone(), cluster: file.cluster };
-    if leaf.id != expected {
-        return Err(bad(format!("the certificate is for {}, not for {expected}", leaf.id)));
-    }
-    if reply.ca_der.is_empty() {
-        return Err(bad("no certificate authority".into()));
-    }
-    let certificate = PemIdentity { chain, key };
-    certificate.clone().certified().map_err(|error| bad(error.to_string()))?;
+    let Given { leaf, certificate, authorities } = leaf::given(reply.certificate_der, reply.ca_der, key, &expected)?;
     let agents_address = if reply.agents_address.is_empty() { file.agents.clone() } else { reply.agents_address };
     agents_address.parse::<Address>().map_err(|error| bad(error.to_string()))?;
     Ok(Identity {
@@ -175,7 +167,7 @@ fn accept(
         serial: leaf.serial,
         not_before: leaf.not_before,
         not_after: leaf.not_after,
-        authorities: reply.ca_der.into_iter().map(CertificateDer::from).collect(),
+        authorities,
         certificate,
     })
 }

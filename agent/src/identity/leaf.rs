@@ -1,10 +1,13 @@
 //! What a certificate says of its bearer.
 
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use windlass_domain::digest::hex;
 use windlass_domain::identity::SpiffeId;
 use windlass_domain::time::Timestamp;
+use windlass_runtime::tls::PemIdentity;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::Error;
 
 /// Name, number and times.
 pub(super) struct Leaf {
@@ -13,6 +16,34 @@ pub(super) struct Leaf {
     pub(super) serial: String,
     pub(super) not_before: Timestamp,
     pub(super) not_after: Timestamp,
+}
+
+/// A certificate that the hub gave, for this name and this key, and what it leads to.
+pub(super) struct Given {
+    pub(super) leaf: Leaf,
+    pub(super) certificate: PemIdentity,
+    pub(super) authorities: Vec<CertificateDer<'static>>,
+}
+
+/// Checks what a hub answers to a join or a renewal: the certificate is for this cluster and this key, and an authority comes along.
+pub(super) fn given(
+    certificate: Vec<Vec<u8>>,
+    authorities: Vec<Vec<u8>>,
+    key: PrivateKeyDer<'static>,
+    expected: &SpiffeId,
+) -> Result<Given, Error> {
+    let chain: Vec<_> = certificate.into_iter().map(CertificateDer::from).collect();
+    let leaf = chain.first().ok_or_else(|| Error::Reply("no certificate".into()))?;
+    let leaf = read(leaf).map_err(Error::Reply)?;
+    if leaf.id != *expected {
+        return Err(Error::Reply(format!("the certificate is for {}, not for {expected}", leaf.id)));
+    }
+    if authorities.is_empty() {
+        return Err(Error::Reply("no certificate authority".into()));
+    }
+    let certificate = PemIdentity { chain, key };
+    certificate.clone().certified().map_err(|error| Error::Reply(error.to_string()))?;
+    Ok(Given { leaf, certificate, authorities: authorities.into_iter().map(CertificateDer::from).collect() })
 }
 
 /// Reads a certificate with exactly one name, a SPIFFE id.

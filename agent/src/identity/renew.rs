@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::PrivateKeyDer;
 use tonic::Code;
 use windlass_domain::identity::SpiffeId;
 use windlass_domain::time::Timestamp;
@@ -14,10 +14,10 @@ use windlass_proto::v1;
 use windlass_proto::v1::agent_client::AgentClient;
 use windlass_runtime::backoff;
 use windlass_runtime::clock::Clock;
-use windlass_runtime::tls::PemIdentity;
 
 use super::directory::{self, Prepared};
 use super::join::{csr, on_disk};
+use super::leaf::Given;
 use super::{Credentials, Error, Files, Identity, leaf, skew};
 use crate::link::connect::{self, Windows};
 
@@ -47,6 +47,7 @@ pub async fn keep_renewed(credentials: Credentials, files: Files, kube_system_ui
 /// Tries until it works.
 async fn renew(credentials: &Credentials, files: &Files, kube_system_uid: &str, clock: &Clock) {
     for failures in 0_u32.. {
+        let turn = credentials.one_change().await;
         let identity = credentials.current();
         match renew_once(&identity, files, kube_system_uid, clock).await {
             Ok(renewed) => {
@@ -56,9 +57,11 @@ async fn renew(credentials: &Credentials, files: &Files, kube_system_uid: &str, 
                     not_after = %renewed.not_after,
                     "the certificate was renewed"
                 );
-                return credentials.replace(renewed);
+                credentials.replace(renewed);
+                return;
             }
             Err(error) => {
+                drop(turn);
                 let wait = retry(failures, backoff::entropy());
                 let not_after = identity.not_after;
                 if not_after > clock.now() {
@@ -70,6 +73,19 @@ async fn renew(credentials: &Credentials, files: &Files, kube_system_uid: &str, 
             }
         }
     }
+}
+
+/// Whether the hub renews for this cluster, in words where it does not. Nothing changes here; asking again is the same request.
+pub(super) async fn is_taken(
+    identity: &Identity,
+    files: &Files,
+    kube_system_uid: &str,
+    clock: &Clock,
+) -> Result<(), Error> {
+    let Prepared { key, instance } = on_disk(files, directory::prepare_renewal).await?;
+    let (csr_der, instance) = (csr(&key)?, instance.as_bytes().to_vec());
+    ask(identity, v1::RenewRequest { csr_der, instance, kube_system_uid: kube_system_uid.to_owned() }, clock).await?;
+    Ok(())
 }
 
 /// One attempt: the new identity is durable, and the hub took it, when this returns.
@@ -130,30 +146,20 @@ fn failed(identity: &Identity, status: &tonic::Status, clock: &Clock) -> Error {
 }
 
 fn accept(identity: &Identity, key: PrivateKeyDer<'static>, reply: v1::RenewReply) -> Result<Identity, Error> {
-    let bad = |problem: String| Error::Reply(problem);
-    let chain: Vec<_> = reply.certificate_der.into_iter().map(CertificateDer::from).collect();
-    let leaf = leaf::read(chain.first().ok_or_else(|| bad("no certificate".into()))?).map_err(bad)?;
     let expected = SpiffeId { trust_domain: identity.trust_domain.clone(), cluster: identity.cluster };
-    if leaf.id != expected {
-        return Err(bad(format!("the certificate is for {}, not for {expected}", leaf.id)));
-    }
-    if reply.ca_der.is_empty() {
-        return Err(bad("no certificate authority".into()));
-    }
-    let certificate = PemIdentity { chain, key };
-    certificate.clone().certified().map_err(|error| bad(error.to_string()))?;
+    let Given { leaf, certificate, authorities } = leaf::given(reply.certificate_der, reply.ca_der, key, &expected)?;
     Ok(Identity {
         serial: leaf.serial,
         not_before: leaf.not_before,
         not_after: leaf.not_after,
-        authorities: reply.ca_der.into_iter().map(CertificateDer::from).collect(),
+        authorities,
         certificate,
         ..identity.clone()
     })
 }
 
 /// Full jitter below a ceiling that doubles.
-fn retry(failures: u32, entropy: u64) -> Duration {
+pub(super) fn retry(failures: u32, entropy: u64) -> Duration {
     let ceiling = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST_RETRY);
     // Not below half of it: a hub that refuses is not asked in a burst.
     let half = ceiling / 2;

@@ -26,7 +26,7 @@ use windlass_proto::{Decoder, Encoder};
 use super::connect::{self, Windows};
 use super::held::Unproven;
 use super::{Connection, Desired, Ended, Link, Memory};
-use crate::identity::{Identity, skew};
+use crate::identity::{Identity, relocate, skew};
 
 /// How long the hub may take to say Welcome.
 const WELCOME_LIMIT: Duration = Duration::from_secs(30);
@@ -95,6 +95,9 @@ pub(super) async fn run<D: Desired>(link: &Link<D>, memory: &mut Memory, before:
     let ended = match call {
         Ok(Ok(response)) => {
             skew::mention(response.metadata(), link.clock.now());
+            if let Some(address) = relocate::told(response.metadata()) {
+                link.credentials.tell_address(address);
+            }
             let mut incoming = response.into_inner();
             let mut ended = session.hold(&mut incoming, &frames).await;
             if session.gives_way {

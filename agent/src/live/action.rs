@@ -13,8 +13,8 @@ use windlass_domain::customization::Actions as Scripts;
 use windlass_domain::manifest::{GroupKind, ResourceKey, group_of};
 use windlass_domain::question::{ObjectSelector, RefusalCode, Refused};
 
-use super::resource;
 use super::target::Target;
+use super::{resource, shown};
 use crate::observe::Cluster;
 use crate::script::{self, ActionScript, DiscoveryScript};
 use crate::sync::input::Input;
@@ -113,7 +113,8 @@ impl Actions {
         let discovered = match scripts.discovery.is_empty() {
             true => scripts.definitions.iter().map(|one| action::plain(&one.name)).collect(),
             false => {
-                let (script, object) = (DiscoveryScript::new(scripts.discovery.clone()), object.clone());
+                // What a script says of a Secret is told to people: it never sees the values.
+                let (script, object) = (DiscoveryScript::new(scripts.discovery.clone()), shown(object.clone()));
                 self.in_turn(move |clock| script.discover(&object, clock)).await?
             }
         };
@@ -135,7 +136,11 @@ impl Actions {
         let given = action::allowed(offer, &asked.parameters).map_err(|error| invalid(&error))?;
         let (script, input) = (ActionScript::new(definition.script.clone()), object.clone());
         let returned = self.in_turn(move |clock| script.run(&input, &given, clock)).await;
-        let returned = returned.map_err(|error| invalid(&error))?;
+        let returned = returned.map_err(|error| match asked.object.is_secret() {
+            // Its words may hold what the Secret holds.
+            true => invalid(&"the script failed; what it says of a Secret is not told"),
+            false => invalid(&error),
+        })?;
         action::scripted(object, returned).map_err(|error| invalid(&error))
     }
 

@@ -10,7 +10,7 @@ use windlass_domain::tree;
 
 use super::gather::{Breadth, gather, namespaces};
 use super::target::Target;
-use super::{refused, tree as live_tree};
+use super::{Around, refused, tree as live_tree};
 use crate::observe::Cluster;
 use crate::observe::client::JSON;
 use crate::observe::path::push_segment;
@@ -36,8 +36,8 @@ struct More {
 }
 
 /// The events of the objects that a selector fits, the newest first.
-pub(super) async fn get(cluster: &Cluster, target: &Target, of: &ObjectSelector) -> Result<Events, Refused> {
-    let gathered = gather(cluster, target, Breadth::Everything).await;
+pub(super) async fn get(around: &Around<'_>, target: &Target, of: &ObjectSelector) -> Result<Events, Refused> {
+    let gathered = gather(around, target, Breadth::Everything).await;
     let tree = tree::build(&live_tree::roots(target), gathered.members);
     let wanted: HashSet<&str> = tree
         .nodes
@@ -53,7 +53,7 @@ pub(super) async fn get(cluster: &Cluster, target: &Target, of: &ObjectSelector)
     }
     for namespace in &places {
         if !wanted.is_empty() {
-            events.truncated |= of_namespace(cluster, namespace, &wanted, &mut events.items).await?;
+            events.truncated |= of_namespace(around.cluster, namespace, &wanted, &mut events.items).await?;
         }
     }
     events.items.sort_by_key(|event| std::cmp::Reverse(event.last_at));

@@ -8,6 +8,7 @@ use serde_json::Value;
 use windlass_domain::discovery::ApiResource;
 use windlass_domain::tree::{Member, Owner};
 
+use super::Around;
 use super::target::Target;
 use crate::observe::client::{Error, JSON, METADATA_LIST};
 use crate::observe::{Cluster, path};
@@ -80,14 +81,22 @@ const NOT_SHOWN: [(&str, &str); 4] =
     [("", "Event"), ("events.k8s.io", ""), ("coordination.k8s.io", "Lease"), ("metrics.k8s.io", "")];
 
 /// Lists what may belong to a target.
-pub(super) async fn gather(cluster: &Cluster, target: &Target, breadth: Breadth) -> Gathered {
-    let collections = collections(target, breadth);
-    let lists = collections.into_iter().map(|collection| async move {
+pub(super) async fn gather(around: &Around<'_>, target: &Target, breadth: Breadth) -> Gathered {
+    let Around { cluster, owned } = *around;
+    owned.wanted();
+    let mut gathered = Gathered::default();
+    let mut due = Vec::new();
+    for collection in collections(target, breadth) {
+        match owned.members(&collection.resource, collection.namespace.as_deref()) {
+            Some(members) => gathered.members.extend(members),
+            None => due.push(collection),
+        }
+    }
+    let lists = due.into_iter().map(|collection| async move {
         let members = list(cluster, &collection).await;
         (collection, members)
     });
     let mut lists = futures::stream::iter(lists).buffer_unordered(AT_ONCE);
-    let mut gathered = Gathered::default();
     let mut refused: BTreeMap<String, String> = BTreeMap::new();
     while let Some((collection, listed)) = lists.next().await {
         match listed {

@@ -16,7 +16,7 @@ use windlass_domain::manifest::{ResourceKey, annotation};
 use windlass_domain::question::{LogLine, LogQuestion, RefusalCode, Refused};
 
 use super::target::Target;
-use super::{refused, tree};
+use super::{Around, refused, tree};
 use crate::link::serve::Reply;
 use crate::observe::path::{self, push_segment};
 use crate::observe::{Cluster, look};
@@ -39,12 +39,12 @@ struct Source {
 
 /// Streams the logs: one [`LogLine`] as JSON a line.
 pub(super) async fn get(
-    cluster: &Cluster,
+    around: &Around<'_>,
     target: &Target,
     wanted: LogQuestion,
     reply: &mut Reply,
 ) -> Result<(), Refused> {
-    let (pods, mut problems) = tree::pods(cluster, target, &wanted.of).await?;
+    let (pods, mut problems) = tree::pods(around, target, &wanted.of).await?;
     if pods.is_empty() {
         let words = format!(
             "{} has no Pod on this cluster; `windlass app tree` shows what there is",
@@ -52,6 +52,7 @@ pub(super) async fn get(
         );
         return Err(Refused::new(RefusalCode::NotFound, words));
     }
+    let cluster = around.cluster;
     let sources = sources(cluster, target, &pods, &wanted, &mut problems).await?;
     let mut open = Vec::new();
     let opened = future::join_all(sources.into_iter().map(|source| open_one(cluster, source, &wanted))).await;

@@ -8,6 +8,7 @@ use windlass_domain::manifest::ResourceKey;
 use windlass_domain::question::{ObjectSelector, Refused, TreeQuestion};
 use windlass_domain::tree::{self, Node, Root, Tree};
 
+use super::Around;
 use super::gather::{Breadth, Gathered, gather, namespaces};
 use super::target::Target;
 use crate::observe::{Cluster, look};
@@ -18,8 +19,8 @@ const JUDGED: usize = 100;
 const AT_ONCE: usize = 8;
 
 /// The whole tree.
-pub(super) async fn get(cluster: &Cluster, target: &Target, wanted: &TreeQuestion) -> Result<Tree, Refused> {
-    let Gathered { members, incomplete } = gather(cluster, target, Breadth::Everything).await;
+pub(super) async fn get(around: &Around<'_>, target: &Target, wanted: &TreeQuestion) -> Result<Tree, Refused> {
+    let Gathered { members, incomplete } = gather(around, target, Breadth::Everything).await;
     let permitted = |node: &Node| target.permit(&node.key).is_ok();
     let mut orphans = match &wanted.orphans {
         Some(ignored) => tree::orphans(&namespaces(target), &members, ignored),
@@ -29,18 +30,18 @@ pub(super) async fn get(cluster: &Cluster, target: &Target, wanted: &TreeQuestio
     let mut tree = tree::build(&roots(target), members);
     // The project's rules hide children too (Argo CD).
     tree.nodes.retain(|node| node.parents.is_empty() || permitted(node));
-    judge(cluster, target, &mut tree).await;
+    judge(around.cluster, target, &mut tree).await;
     (tree.orphans, tree.incomplete) = (orphans, incomplete);
     Ok(tree)
 }
 
 /// The Pods of the objects that a selector fits, or the Pods that it fits themselves.
 pub(super) async fn pods(
-    cluster: &Cluster,
+    around: &Around<'_>,
     target: &Target,
     of: &ObjectSelector,
 ) -> Result<(Vec<ResourceKey>, Vec<String>), Refused> {
-    let Gathered { members, incomplete } = gather(cluster, target, Breadth::Pods).await;
+    let Gathered { members, incomplete } = gather(around, target, Breadth::Pods).await;
     let tree = tree::build(&roots(target), members);
     Ok((below(&tree, of), incomplete))
 }

@@ -13,8 +13,8 @@ use super::frames::{Frame, Frames};
 use super::path::push_segment;
 use super::proofs::Proofs;
 
-/// Objects in one page of a LIST.
-const PAGE: u32 = 500;
+/// Objects in one page of a LIST, usually.
+pub(super) const PAGE: u32 = 500;
 /// After this long the apiserver ends a watch, and it is renewed from where it was.
 const WATCH_SECONDS: u32 = 290;
 /// Bookmarks come every minute. A watch that is silent for longer is renewed: its connection may be dead without anybody having said so.
@@ -37,6 +37,8 @@ pub(super) struct Subject {
     pub(super) selector: &'static str,
     /// What is accepted for a LIST and a WATCH.
     pub(super) accept: (&'static str, &'static str),
+    /// Objects in one page of a LIST.
+    pub(super) page: u32,
 }
 
 /// What a watch says.
@@ -247,7 +249,7 @@ impl<S: Sink> Stream<S> {
     }
 
     fn list_path(&self, token: &str) -> String {
-        let mut path = format!("{}?limit={PAGE}", self.subject.path);
+        let mut path = format!("{}?limit={}", self.subject.path, self.subject.page);
         self.push_selector(&mut path);
         if !token.is_empty() {
             path.push_str("&continue=");

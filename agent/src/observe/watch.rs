@@ -16,7 +16,7 @@ use windlass_runtime::shutdown::Shutdown;
 
 use super::client::{Cluster, JSON, METADATA, METADATA_LIST};
 use super::proofs::Proofs;
-use super::stream::{Item, Sink, Subject, follow};
+use super::stream::{Item, PAGE, Sink, Subject, follow};
 use super::union::Union;
 use super::{definitions, path, pauses};
 
@@ -201,12 +201,13 @@ impl Watches {
             path: path::collection(resource, Some(namespace)),
             selector,
             accept,
+            page: PAGE,
         };
         namespaces.iter().map(one).collect()
     }
 
     fn subject(&self, resource: &ApiResource, accept: (&'static str, &'static str), selector: &'static str) -> Subject {
-        Subject { name: name_of(resource), path: path::collection(resource, None), selector, accept }
+        Subject { name: name_of(resource), path: path::collection(resource, None), selector, accept, page: PAGE }
     }
 
     fn spawn(&self, subject: Subject, sink: impl Sink + 'static, stop: CancellationToken) {

@@ -93,6 +93,7 @@ impl Engine {
                     hook::remove(&cluster, resource, &action.key, &task.mark).await.map_err(|e| e.to_string())
                 }
                 (Work::Hook { resource, .. }, Some(task)) => {
+                    fail::fail_point!("agent::hook::release");
                     hook::release(&cluster, resource, &action.key, Some(&task.mark)).await.map_err(|e| e.to_string())
                 }
                 // Its kind is gone, and took it along.

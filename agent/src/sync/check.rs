@@ -19,6 +19,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// Asks by a dry run. What cannot be asked is [`Checked::Unchecked`]: a namespace or a kind that is not there yet, a webhook without dry runs.
 pub(super) async fn check(cluster: &Cluster, key: &ResourceKey, work: &Work) -> Checked {
+    fail::fail_point!("agent::check::before");
     let mut tries = 1;
     loop {
         match ask(cluster, key, work).await {

@@ -125,6 +125,7 @@ impl Engine {
             let running = self.targets.get_mut(&application).and_then(|target| target.running.as_mut());
             let Some(running) = running else { return false };
             running.told.insert(action, seen.clone());
+            fail::fail_point!("agent::operation::observed", |_| false);
             self.step(application, Event::Observed { action, seen }).await;
         }
         told

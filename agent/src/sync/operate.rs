@@ -82,6 +82,7 @@ impl Engine {
         let Some(target) = self.targets.get_mut(&application) else { return };
         let Some(running) = target.running.take() else { return };
         let name = target.name().clone();
+        fail::fail_point!("agent::operation::ended");
         target.record.running = None;
         if let Some(state) = target.record.operation.as_mut().filter(|state| state.id == running.id) {
             state.phase = running.operation.phase();
