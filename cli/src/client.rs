@@ -1,6 +1,7 @@
 //! The hub's API: requests, and what became of them in words.
 
 mod events;
+mod lines;
 mod problem;
 mod tls;
 
@@ -16,6 +17,7 @@ use url::Url;
 use crate::context::Saved;
 
 pub(crate) use events::{Event, Events};
+pub(crate) use lines::Lines;
 pub(crate) use problem::Problem;
 pub(crate) use tls::pinned_ca;
 
@@ -118,6 +120,12 @@ impl Client {
     /// The feed; it reconnects by itself and goes on where it was.
     pub(crate) fn watch(&self, application: Option<String>, after: Option<u64>, objects: bool) -> Events {
         Events::new(self.clone(), application, after, objects)
+    }
+
+    /// `GET /api/v1/<path>` for an answer that is a stream of JSON lines, for as long as it takes.
+    pub(crate) async fn lines(&self, path: &[&str], query: Query<'_>) -> anyhow::Result<Lines> {
+        let response = self.answer(self.request(Method::GET, path, query)?).await?;
+        Ok(Lines::new(self.clone(), response))
     }
 
     fn request(&self, method: Method, path: &[&str], query: Query<'_>) -> anyhow::Result<RequestBuilder> {

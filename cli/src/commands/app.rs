@@ -7,11 +7,13 @@ mod approve;
 mod confirm_deletion;
 mod create;
 mod delete;
+mod events;
 mod follow;
 mod get;
 mod get_resource;
 mod history;
 mod list;
+mod logs;
 mod manifests;
 mod name;
 mod refresh;
@@ -20,6 +22,7 @@ mod resume;
 mod rollback;
 mod sync;
 mod terminate;
+mod tree;
 mod wait;
 
 use clap::Subcommand;
@@ -35,13 +38,15 @@ pub(crate) enum App {
     Get(get::Get),
     GetResource(get_resource::GetResource),
     Resources(resources::Resources),
+    Tree(tree::Tree),
+    Logs(logs::Logs),
     Actions(actions::Actions),
     Refresh(refresh::Refresh),
     Sync(sync::Sync),
     Wait(wait::Wait),
     Terminate(terminate::Terminate),
     History(history::History),
-    Events(history::Events),
+    Events(events::Events),
     Rollback(rollback::Rollback),
     Resume(resume::Resume),
     Approve(approve::Approve),
@@ -60,6 +65,8 @@ impl App {
             Self::Get(command) => command.run(&client).await,
             Self::GetResource(command) => command.run(&client).await,
             Self::Resources(command) => command.run(&client).await,
+            Self::Tree(command) => command.run(&client).await,
+            Self::Logs(command) => command.run(&client).await,
             Self::Actions(command) => command.run(&client).await,
             Self::Refresh(command) => command.run(&client).await,
             Self::Sync(command) => command.run(&client).await,

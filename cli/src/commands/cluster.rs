@@ -1,4 +1,4 @@
-//! `windlass cluster add|list|get|label|token|rejoin|revoke|approve|rotate-ca|remove`.
+//! `windlass cluster add|list|get|label|token|rejoin|revoke|approve|rotate-ca|set|remove`.
 
 mod add;
 mod approve;
@@ -11,6 +11,7 @@ mod rejoin;
 mod remove;
 mod revoke;
 mod rotate_ca;
+mod set;
 mod token;
 
 use clap::Subcommand;
@@ -29,6 +30,7 @@ pub(crate) enum Cluster {
     Revoke(revoke::Revoke),
     Approve(approve::Approve),
     RotateCa(rotate_ca::RotateCa),
+    Set(set::Set),
     #[command(visible_alias = "rm")]
     Remove(remove::Remove),
 }
@@ -44,6 +46,7 @@ impl Cluster {
             Self::Rejoin(command) => command.run(&client).await,
             Self::Revoke(command) => command.run(&client).await,
             Self::Approve(command) => command.run(&client).await,
+            Self::Set(command) => command.run(&client).await,
             Self::RotateCa(command) => command.run(&client).await,
             Self::Remove(command) => command.run(&client).await,
         }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::list::short;
 use super::name::NameArgs;
 use super::resources::{ResourceRows, read_all};
+use super::tree::{self, LiveTree};
 use crate::client::Client;
 use crate::output::{self, FormatArgs, age, table};
 use crate::view::{Application, SyncWindow, Target};
@@ -43,6 +44,7 @@ impl Get {
         conditions(&app, now)?;
         operations(&app, now)?;
         holds(&app)?;
+        reached(client, &self.name, &app).await?;
         let rows = ResourceRows::of(read_all(client, &self.name, None).await?);
         rows.print_after_blank_line(SHOWN)
     }
@@ -175,6 +177,23 @@ fn operations(app: &Application, now: Timestamp) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = rows.collect();
     let header = ["OPERATION ON", "PHASE", "REVISION", "BY", "AGE", "MESSAGE"];
     if rows.is_empty() { Ok(()) } else { output::line(&format!("\n{}", table::render(&header, rows))) }
+}
+
+/// Where the application is reached and what it runs, as far as its cluster can be asked. Of one on several clusters `windlass app tree` shows it.
+async fn reached(client: &Client, name: &NameArgs, app: &Application) -> anyhow::Result<()> {
+    let [target] = &app.targets[..] else { return Ok(()) };
+    if !target.freshness.connected {
+        return Ok(());
+    }
+    let Ok(value) = tree::read(client, name, Some(target.cluster.clone()), false).await else { return Ok(()) };
+    let live: LiveTree = serde_json::from_value(value)?;
+    for (title, all) in [("URL", &live.external_urls), ("Image", &live.images)] {
+        for (at, one) in all.iter().take(SHOWN).enumerate() {
+            let lead = if at == 0 { "\n" } else { "" };
+            output::line(&format!("{lead}{:<13}{}", format!("{title}:"), table::single_line(one)))?;
+        }
+    }
+    Ok(())
 }
 
 fn holds(app: &Application) -> anyhow::Result<()> {

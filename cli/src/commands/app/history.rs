@@ -1,4 +1,4 @@
-//! `windlass app history` and `windlass app events`.
+//! `windlass app history`.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -8,8 +8,8 @@ use super::list::short;
 use super::name::NameArgs;
 use crate::client::Client;
 use crate::commands::listing::{self, ListArgs};
-use crate::output::{self, FormatArgs, age, table};
-use crate::view::{ApplicationEvent, HistoryEntry, Page};
+use crate::output::{self, age, table};
+use crate::view::HistoryEntry;
 
 /// What was deployed on which cluster, newest first: when, by whom and, with --id, each object.
 #[derive(Args)]
@@ -25,19 +25,6 @@ pub(crate) struct History {
     id: Option<u64>,
     #[command(flatten)]
     list: ListArgs,
-}
-
-/// What people did to an application, newest first; freezes of its project, clusters and everything included.
-#[derive(Args)]
-#[command(after_help = "Example:\n  windlass app events web")]
-pub(crate) struct Events {
-    #[command(flatten)]
-    name: NameArgs,
-    /// The most entries.
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
-    limit: u64,
-    #[command(flatten)]
-    format: FormatArgs,
 }
 
 impl History {
@@ -85,23 +72,4 @@ fn results(entry: &HistoryEntry) -> anyhow::Result<()> {
         return Ok(());
     }
     output::line(&format!("\n{}\n{}", entry.cluster, table::render(&["RESULT", "OBJECT", "MESSAGE"], rows)))
-}
-
-impl Events {
-    pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
-        let limit = self.limit.clamp(1, 1000).to_string();
-        let page: Page = client.get(&self.name.below("events"), &[("limit", Some(limit))]).await?;
-        let value = json!({"items": page.items});
-        if let Some(printed) = output::machine(self.format.output, &value, Vec::new) {
-            return printed;
-        }
-        let events =
-            page.items.into_iter().map(serde_json::from_value).collect::<Result<Vec<ApplicationEvent>, _>>()?;
-        let now = Timestamp::now();
-        let row = |event: &ApplicationEvent| {
-            let words = [event.kind.clone(), event.by.clone(), event.cluster.clone(), event.message.clone()];
-            [age::since(event.at, now)].into_iter().chain(words).collect()
-        };
-        table::print(&["AGE", "EVENT", "BY", "CLUSTER", "MESSAGE"], events.iter().map(row).collect())
-    }
 }

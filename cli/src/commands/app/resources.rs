@@ -1,24 +1,49 @@
 //! `windlass app resources`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::name::NameArgs;
+use super::tree::{self, LiveTree};
 use crate::client::Client;
-use crate::output::{self, FormatArgs, table};
+use crate::output::{self, Format, table};
 use crate::view::{Page, Resource};
 
 /// List an application's objects, those that are not fine first.
 #[derive(Args)]
-#[command(after_help = "Example:\n  windlass app resources web --cluster eu-1")]
+#[command(after_help = "Example:\n  windlass app resources web --cluster eu-1\n  windlass app resources web -o tree=detailed\n  windlass app resources web --orphaned")]
 pub(crate) struct Resources {
     #[command(flatten)]
     name: NameArgs,
     /// Only on this cluster.
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
-    #[command(flatten)]
-    format: FormatArgs,
+    /// Only what is in the application's namespaces and nobody's; the project must watch that (orphanedResources).
+    #[arg(long)]
+    orphaned: bool,
+    /// How to print.
+    #[arg(short = 'o', long, value_enum, default_value_t = ResourcesFormat::Table, value_name = "FORMAT")]
+    output: ResourcesFormat,
+}
+
+/// How objects are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ResourcesFormat {
+    /// For people.
+    Table,
+    /// For people, with more columns.
+    Wide,
+    /// Everything, as JSON.
+    Json,
+    /// Everything, as YAML.
+    Yaml,
+    /// Names only, one a line.
+    Name,
+    /// As a tree with everything that they own, asked of the cluster now.
+    Tree,
+    /// The same with images and addresses.
+    #[value(name = "tree=detailed")]
+    TreeDetailed,
 }
 
 /// Objects, in the order in which they are shown.
@@ -26,13 +51,42 @@ pub(super) struct ResourceRows(Vec<Resource>);
 
 impl Resources {
     pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
+        let format = match self.output {
+            ResourcesFormat::Tree | ResourcesFormat::TreeDetailed => {
+                let value = tree::read(client, &self.name, self.cluster.clone(), false).await?;
+                let tree: LiveTree = serde_json::from_value(value)?;
+                return tree.print(self.output == ResourcesFormat::TreeDetailed);
+            }
+            ResourcesFormat::Table => Format::Table,
+            ResourcesFormat::Wide => Format::Wide,
+            ResourcesFormat::Json => Format::Json,
+            ResourcesFormat::Yaml => Format::Yaml,
+            ResourcesFormat::Name => Format::Name,
+        };
+        if self.orphaned {
+            return self.orphans(client, format).await;
+        }
         let items = read_values(client, &self.name, self.cluster.clone()).await?;
         let rows = ResourceRows::of(typed(items.clone())?);
         let names = || rows.0.iter().map(|resource| resource.key.to_string()).collect();
-        if let Some(printed) = output::machine(self.format.output, &json!({"items": items}), names) {
+        if let Some(printed) = output::machine(format, &json!({"items": items}), names) {
             return printed;
         }
         table::print(ResourceRows::HEADER, rows.rows(usize::MAX))
+    }
+
+    async fn orphans(self, client: &Client, format: Format) -> anyhow::Result<()> {
+        let value = tree::read(client, &self.name, self.cluster.clone(), true).await?;
+        let orphans = json!({"items": value["orphans"].as_array().cloned().unwrap_or_default()});
+        let tree: LiveTree = serde_json::from_value(value)?;
+        let names = || tree.orphans.iter().map(|node| node.key.to_string()).collect();
+        if let Some(printed) = output::machine(format, &orphans, names) {
+            return printed;
+        }
+        for what in &tree.incomplete {
+            output::note(&format!("not looked at: {}", table::single_line(what)));
+        }
+        table::print(&["ORPHANED OBJECT"], tree.orphans.iter().map(|node| vec![node.key.to_string()]).collect())
     }
 }
 
