@@ -107,11 +107,22 @@ impl App {
     /// An automated application on one cluster of a hub that no fleet has, with its repository in `folder`.
     pub async fn alone(api: &Api, folder: &Path, name: &str, cluster: &str) -> Result<Self> {
         let repo = Repo::create(folder, name).await?;
-        let repo_url = repo.url();
-        let clusters = vec![cluster.to_owned()];
-        let (name, api, destination) = (name.to_owned(), api.clone(), Destination::Cluster(cluster.to_owned()));
-        let files = BTreeMap::new();
-        Ok(Self { name, repo, repo_url, destination, clusters, policy: Policy::Automated, files, api })
+        let url = repo.url();
+        Ok(Self::alone_from(api, name, cluster, repo, &url))
+    }
+
+    /// The same from a repository that the hub reaches at a URL.
+    pub fn alone_from(api: &Api, name: &str, cluster: &str, repo: Repo, repo_url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            repo,
+            repo_url: repo_url.to_owned(),
+            destination: Destination::Cluster(cluster.to_owned()),
+            clusters: vec![cluster.to_owned()],
+            policy: Policy::Automated,
+            files: BTreeMap::new(),
+            api: api.clone(),
+        }
     }
 
     /// Its name, and its namespace in the clusters.

@@ -151,6 +151,16 @@ impl ControlPlane {
         self.settings.authority.server(name, &["127.0.0.1", "localhost"])
     }
 
+    /// What every container of the cluster has written, in the format of container runtimes (`TIME stdout F TEXT`): kwok serves it as a kubelet does.
+    pub fn container_log(&self) -> PathBuf {
+        self.folder.join(components::CONTAINER_LOG)
+    }
+
+    /// What every container had written before it was started again.
+    pub fn previous_container_log(&self) -> PathBuf {
+        self.folder.join(components::PREVIOUS_LOG)
+    }
+
     /// Runs kubectl as the administrator. A failing command is no error here: look at `success`.
     pub async fn kubectl(&self, arguments: &[&str]) -> Result<KubectlOutput> {
         let mut command = tokio::process::Command::new(&self.assets.kubectl);

@@ -1,6 +1,6 @@
 //! Git repositories made by the real `git`, and a server that gives them over HTTPS by the real `git http-backend`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,12 +89,23 @@ impl GitServer {
 
     /// The same; with an authority (PEM), nobody is even listened to without a client certificate of it.
     pub async fn start_for(folder: &Path, credentials: Option<Credentials>, clients: Option<&str>) -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST, folder, credentials, clients).await
+    }
+
+    /// The same on another address of this machine, which Pods of a real node reach.
+    pub async fn start_at(
+        address: Ipv4Addr,
+        folder: &Path,
+        credentials: Option<Credentials>,
+        clients: Option<&str>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let root = folder.canonicalize().with_context(|| format!("resolving {}", folder.display()))?;
         let authority = Authority::new("windlass test git server")?;
-        let certified = authority.server("windlass test git server", &["127.0.0.1", "localhost"])?;
+        let names = [address.to_string(), "localhost".to_owned()];
+        let certified = authority.server("windlass test git server", &names.each_ref().map(String::as_str))?;
         let acceptor = https::acceptor_for(&certified, clients)?;
-        let listener = ports::listen().await?;
+        let listener = ports::listen_on(address).await?;
         let address = listener.local_addr().context("reading the git server's address")?;
         let state = Mutex::new(State { credentials, ..State::default() });
         let shared = Arc::new(Shared { root: root.clone(), state });

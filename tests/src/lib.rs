@@ -3,7 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | `control_plane`, `objects` | a real Kubernetes on loopback, and hands to touch its objects |
-//! | `node` | a real node for one, where the machine allows |
+//! | `node`, `message` | a real node for one, where the machine allows, and an application for it |
 //! | `git_server`, `manifest` | repositories, and what is committed to them |
 //! | `hub`, `agent`, `cli`, `api`, `registration` | the real binaries, and a client of the HTTP API |
 //! | `fleet`, `app` | a hub, clusters and agents together; one application on them |
@@ -33,6 +33,7 @@ pub mod https;
 pub mod hub;
 pub mod invariants;
 pub mod manifest;
+pub mod message;
 pub mod node;
 pub mod objects;
 pub mod pod;

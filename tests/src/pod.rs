@@ -16,8 +16,10 @@ use serde_json::json;
 use crate::binaries;
 use crate::control_plane::ControlPlane;
 use crate::faults::AdminPort;
-use crate::ports::free_port;
+use crate::ports::{free_port, free_ports};
+use crate::app::SOON;
 use crate::process::Process;
+use crate::wait::wait_for;
 
 /// Where agents are installed, and how everything of theirs is called.
 pub const NAMESPACE: &str = "windlass-system";
@@ -41,15 +43,12 @@ impl Pod {
     pub async fn start(plane: &ControlPlane, folder: &Path, name: &str) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let client = plane.client().await?;
-        let deployment: Deployment = Api::namespaced(client.clone(), NAMESPACE).get(AGENT).await?;
+        let deployment: Deployment = Api::namespaced(client, NAMESPACE).get(AGENT).await?;
         let pod = deployment.spec.template.spec.context("a Deployment without a Pod")?;
         let account = pod.service_account_name.context("a Pod without a service account")?;
         let [container] = pod.containers.as_slice() else { anyhow::bail!("not one container") };
         ensure!(pod.volumes.is_none(), "a Pod with volumes is not what this process is given");
-        let accounts: Api<ServiceAccount> = Api::namespaced(client, NAMESPACE);
-        let request = TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
-        let token = accounts.create_token_request(&account, &PostParams::default(), &request).await?;
-        let token = token.status.and_then(|status| status.token).context("no token")?;
+        let token = token_of(plane, NAMESPACE, &account).await?;
         let kubeconfig = kubeconfig(plane, folder, &token)?;
         // The one thing that a Pod has for itself and a process has not: a port that nobody else wants.
         let admin_port = free_port()?;
@@ -70,6 +69,12 @@ impl Pod {
         &mut self.process
     }
 
+    /// Waits until its log holds a text.
+    pub async fn says(&self, text: &str) -> Result<()> {
+        let tail = || async { Ok(self.process.log_tail(100)) };
+        wait_for(&format!("Pod {} to say {text}", self.name), SOON, tail, |log| log.contains(text).then_some(())).await
+    }
+
     /// SIGKILL: nothing is flushed, and the Lease is not given back.
     pub fn kill9(&mut self) -> Result<()> {
         self.process.kill9()
@@ -81,6 +86,61 @@ impl Pod {
         self.process = spawn(&self.folder, &self.name, &self.kubeconfig, &self.arguments, &self.environment)?;
         Ok(())
     }
+}
+
+/// The hub of `deploy/hub`, run as a process with its Pod's service account. Dropping it ends it.
+#[derive(Debug)]
+pub struct HubPod {
+    data: PathBuf,
+    api_port: u16,
+    process: Process,
+}
+
+impl HubPod {
+    /// Starts it, on ports of its own and reached as localhost.
+    pub async fn start(plane: &ControlPlane, folder: &Path) -> Result<Self> {
+        let files = folder.join("serviceaccount");
+        std::fs::create_dir_all(&files).with_context(|| format!("creating {}", files.display()))?;
+        let token = token_of(plane, "windlass", "windlass-hub").await?;
+        let namespace = "windlass".to_owned();
+        for (file, text) in [("token", token), ("ca.crt", plane.ca_pem()), ("namespace", namespace)] {
+            std::fs::write(files.join(file), text)?;
+        }
+        let ([api_port, agents_port, admin_port], data) = (free_ports()?, folder.join("data"));
+        let mut command = Command::new(binaries::find("windlass-hub")?);
+        command.arg("--data-dir").arg(&data).arg("--service-account-dir").arg(&files);
+        command.args(["--in-cluster", "--in-cluster-host=localhost"]);
+        for (flag, port) in [("api", api_port), ("agents", agents_port), ("admin", admin_port)] {
+            command.arg(format!("--{flag}-listen={}:{port}", Ipv4Addr::LOCALHOST));
+        }
+        command.env("KUBERNETES_SERVICE_HOST", Ipv4Addr::LOCALHOST.to_string());
+        command.env("KUBERNETES_SERVICE_PORT", plane.port().to_string());
+        let process = Process::spawn("windlass-hub", command, &folder.join("hub.log"))?;
+        Ok(Self { data, api_port, process })
+    }
+
+    /// `https://localhost:PORT` of the API.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.api_port)
+    }
+
+    /// Everything the hub keeps.
+    pub fn data_folder(&self) -> &Path {
+        &self.data
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+/// A token of a service account.
+async fn token_of(plane: &ControlPlane, namespace: &str, account: &str) -> Result<String> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(plane.client().await?, namespace);
+    let request = TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
+    let token = accounts.create_token_request(account, &PostParams::default(), &request).await?;
+    token.status.and_then(|status| status.token).context("no token")
 }
 
 /// As the files that a Pod is given of its service account.

@@ -37,14 +37,19 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
 
 /// A listener on a port of [`free_port`]'s range.
 pub async fn listen() -> Result<tokio::net::TcpListener> {
+    listen_on(Ipv4Addr::LOCALHOST).await
+}
+
+/// The same on another address of this machine.
+pub async fn listen_on(address: Ipv4Addr) -> Result<tokio::net::TcpListener> {
     let mut last = None;
     for _ in 0..10 {
-        match tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, free_port()?)).await {
+        match tokio::net::TcpListener::bind((address, free_port()?)).await {
             Ok(listener) => return Ok(listener),
             Err(error) => last = Some(error),
         }
     }
-    Err(last.context("no attempt was made")?).context("listening on a free port of 127.0.0.1")
+    Err(last.context("no attempt was made")?).with_context(|| format!("listening on a free port of {address}"))
 }
 
 fn claim(port: u16) -> bool {

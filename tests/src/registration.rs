@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -23,6 +23,8 @@ pub struct Registration {
     pub applied: String,
     /// What `windlass cluster add` said: the stages, each with its time.
     pub stages: String,
+    /// From asking for the command to "verified in sync".
+    pub took: Duration,
 }
 
 /// Registers a cluster with these arguments after `cluster add`, types what is printed, and returns when the command line
@@ -33,6 +35,7 @@ pub async fn register(cli: &Cli, plane: &ControlPlane, arguments: &[&str]) -> Re
 }
 
 async fn follow(cli: &Cli, plane: &ControlPlane, arguments: &[&str]) -> Result<Registration> {
+    let started = Instant::now();
     let mut add = Command::new(cli.program());
     add.args(["cluster", "add"]).args(arguments).env("WINDLASS_CONFIG", cli.config_file());
     add.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -58,7 +61,7 @@ async fn follow(cli: &Cli, plane: &ControlPlane, arguments: &[&str]) -> Result<R
     let status = add.wait().await.context("waiting for windlass cluster add")?;
     let stages = said.await.context("reading what it says")??;
     ensure!(status.success(), "windlass cluster add {}: {stages}", arguments.join(" "));
-    Ok(Registration { command: printed.context("it printed no command")?, applied, stages })
+    Ok(Registration { command: printed.context("it printed no command")?, applied, stages, took: started.elapsed() })
 }
 
 /// Types a command where kubectl reaches the cluster.

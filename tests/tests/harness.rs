@@ -1,6 +1,9 @@
 //! Each part of the harness does what scenarios count on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+#[path = "harness/deploy.rs"]
+mod deploy;
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

@@ -14,6 +14,11 @@ use crate::ports::free_port;
 use crate::process::Process;
 use crate::wait::wait_until;
 
+/// What every container of a cluster has written, for kwok.
+pub(super) const CONTAINER_LOG: &str = "container.log";
+/// What every container wrote before it was started again.
+pub(super) const PREVIOUS_LOG: &str = "container-previous.log";
+
 /// Everything about a cluster that stays when a process is started again: ports, certificates, files.
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -287,10 +292,13 @@ fn scheduler(assets: &Assets, settings: &Settings) -> Result<Command> {
 
 fn kwok(assets: &Assets, settings: &Settings) -> Result<Command> {
     let port = free_port()?;
+    let logs = settings.folder.join("kwok-logs.yaml");
+    std::fs::write(&logs, logs_of_every_container(settings)).context("writing where kwok finds logs")?;
     let mut command = Command::new(&assets.kwok);
     command
         .arg(format!("--kubeconfig={}", settings.admin_kubeconfig.display()))
         .arg(format!("--config={}", assets.kwok_config.display()))
+        .arg(format!("--config={}", logs.display()))
         .arg(format!("--node-port={port}"))
         .arg(format!("--server-address=127.0.0.1:{port}"))
         .arg(format!("--tls-cert-file={}", settings.file("server.crt")))
@@ -299,4 +307,16 @@ fn kwok(assets: &Assets, settings: &Settings) -> Result<Command> {
         // It also reads ~/.kwok, which is not ours to use.
         .env("KWOK_WORKDIR", settings.file("kwok"));
     Ok(command)
+}
+
+/// Every container's log is one file, in the container runtimes' own format, which scenarios write; kwok reads it as a kubelet does.
+fn logs_of_every_container(settings: &Settings) -> String {
+    let log = serde_json::json!({
+        "logsFile": settings.file(CONTAINER_LOG), "previousLogsFile": settings.file(PREVIOUS_LOG), "follow": true,
+    });
+    let rule = serde_json::json!({
+        "apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterLogs", "metadata": { "name": "every" },
+        "spec": { "logs": [log] },
+    });
+    rule.to_string()
 }

@@ -11,7 +11,7 @@ use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::objects::{Kind, deployment};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, app, own_fleet, shared};
+use super::stage::{EU, app, own_fleet, shared, workshop_app};
 
 const IMAGE: &str = "registry.example/web:1";
 const STAMP: &str = "kubectl.kubernetes.io/restartedAt";
@@ -179,7 +179,7 @@ pub(crate) async fn action_outside_of_the_fence_or_the_application_is_refused() 
     cli.must(&["freeze", "act-fence", "--reason", "audit"]).await?;
     let body = ask("CronJob", "batch", "act-fence", "nightly", "suspend");
     let refused = || app.api().call(Method::POST, &path, Some(&body));
-    let is_frozen = |said: &str| said.contains("nothing is written: frozen by admin: audit");
+    let is_frozen = |said: &str| said.contains("nothing is written: frozen by admin") && said.contains("audit");
     wait_for("a frozen application to refuse actions", SOON, refused, |answer| {
         (answer.status == 403 && answer.body["message"].as_str().is_some_and(is_frozen)).then_some(())
     })
@@ -280,5 +280,58 @@ pub(crate) async fn users_actions_run_in_lua_and_hostile_ones_are_bounded() -> R
     app.settles_at(&next).await?;
     folder.succeed();
     fleet.finish();
+    Ok(())
+}
+
+/// A definition that takes any field, with a status of its own or without.
+fn definition(group: &str, version: &str, kind: &str, subresource: bool) -> Manifest {
+    let plural = format!("{}s", kind.to_lowercase());
+    let schema = json!({ "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } });
+    let mut served = json!({ "name": version, "served": true, "storage": true, "schema": schema });
+    if subresource {
+        served["subresources"] = json!({ "status": {} });
+    }
+    let names = json!({ "plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List") });
+    Manifest::new("apiextensions.k8s.io/v1", "CustomResourceDefinition", &format!("{plural}.{group}"))
+        .with("spec.group", json!(group))
+        .with("spec.scope", json!("Namespaced"))
+        .with("spec.names", names)
+        .with("spec.versions", json!([served]))
+}
+
+pub(crate) async fn status_is_changed_where_the_kind_keeps_it() -> Result<()> {
+    const ROLLOUT: Kind<'_> = ("argoproj.io/v1alpha1", "Rollout", "web");
+    const CERTIFICATE: Kind<'_> = ("cert-manager.io/v1", "Certificate", "web");
+    let (fleet, mut app) = workshop_app("act-status").await?;
+    let (mut folder, cli) = cli(fleet, "act-status-cli").await?;
+    let member = fleet.member(EU)?;
+    member.objects.apply(&definition("argoproj.io", "v1alpha1", "Rollout", true), "somebody").await?;
+    member.objects.apply(&definition("cert-manager.io", "v1", "Certificate", false), "somebody").await?;
+    let rollout = Manifest::new(ROLLOUT.0, ROLLOUT.1, ROLLOUT.2).with("spec.replicas", json!(1));
+    let certificate = Manifest::new(CERTIFICATE.0, CERTIFICATE.1, CERTIFICATE.2).with("spec.secretName", json!("web"));
+    app.commit(&[("rollout.yaml", rollout), ("certificate.yaml", certificate)]).await?;
+    app.create().await?;
+    let there = || async {
+        let rollout = member.objects.present("act-status", ROLLOUT).await?;
+        Ok::<_, anyhow::Error>(rollout.is_some() && member.objects.present("act-status", CERTIFICATE).await?.is_some())
+    };
+    wait_for("both to be applied", SOON, there, |there| there.then_some(())).await?;
+
+    // What their controllers would say.
+    let status = r#"{"status":{"currentPodHash":"b","stableRS":"a","observedGeneration":"1","phase":"Progressing"}}"#;
+    let patch = ["patch", "rollout", "web", "-n", "act-status", "--subresource=status", "--type=merge", "-p", status];
+    let patched = member.plane.kubectl(&patch).await?;
+    ensure!(patched.stdout.contains("patched"), "{patched:?}");
+    let ready = json!({ "status": { "conditions": [{ "type": "Ready", "status": "True" }] } });
+    member.objects.edit("act-status", CERTIFICATE, ready).await?;
+
+    cli.must(&["app", "actions", "run", "act-status", "abort", "--kind", "Rollout"]).await?;
+    cli.must(&["app", "actions", "run", "act-status", "renew", "--kind", "Certificate"]).await?;
+    let rollout = member.objects.get("act-status", ROLLOUT).await?.context("the Rollout is there")?;
+    ensure!(rollout["status"]["abort"] == true && rollout["status"]["stableRS"] == "a", "the Rollout: {rollout}");
+    let certificate = member.objects.get("act-status", CERTIFICATE).await?.context("the Certificate is there")?;
+    let conditions = &certificate["status"]["conditions"];
+    ensure!(conditions[0]["type"] == "Ready" && conditions[1]["reason"] == "ManuallyTriggered", "{conditions}");
+    folder.succeed();
     Ok(())
 }

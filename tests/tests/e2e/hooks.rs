@@ -178,6 +178,18 @@ pub(crate) async fn generated_names_come_from_the_operation() -> Result<()> {
     Ok(())
 }
 
+/// One point in every state of an operation: asked first, recorded, a hook about to be made and made, its outcome known, given free, deleted, all over.
+const STAGES: [&str; 8] = [
+    "agent::check::before",
+    "agent::operation::persisted",
+    "agent::hook::before",
+    "agent::hook::after",
+    "agent::operation::observed",
+    "agent::hook::release",
+    "agent::hook::remove",
+    "agent::operation::ended",
+];
+
 /// The agent dies at each point of a hook's life: no hook runs twice, none is skipped.
 pub(crate) async fn hook_survives_agent_kill() -> Result<()> {
     let mut fleet = own_fleet("hooks-kill").await?;
@@ -193,7 +205,7 @@ pub(crate) async fn hook_survives_agent_kill() -> Result<()> {
         .await?;
     app.create().await?;
     is_done(&app, &commit).await?;
-    for point in ["agent::operation::persisted", "agent::hook::before", "agent::hook::after", "agent::hook::remove"] {
+    for point in STAGES {
         fleet.member(EU)?.agent.admin()?.failpoint(point, "kill").await?;
         let mark = fleet.member(EU)?.plane.audit_mark()?;
         let commit = app.commit(&[("message.yaml", message(point))]).await?;
@@ -206,6 +218,41 @@ pub(crate) async fn hook_survives_agent_kill() -> Result<()> {
         ensure!(made == 2, "{point}: {made} hooks were made, not one PreSync and one PostSync");
     }
     app.no_operation_failed().await?;
+    fleet.finish();
+    Ok(())
+}
+
+/// The agent dies when a SyncFail hook is about to be made: it is made once, and the hook that failed is not run again.
+pub(crate) async fn syncfail_survives_agent_kill() -> Result<()> {
+    let mut fleet = own_fleet("hooks-kill-fail").await?;
+    let to = Destination::Cluster(EU.to_owned());
+    let mut app = App::new(&fleet, "hooks-kill-fail", to, Policy::Automated).await?;
+    app.commit(&[
+        ("message.yaml", manifest::configmap("message", &[("MESSAGE", "hello")])),
+        ("before.yaml", failing_job("before", "PreSync").with("spec.activeDeadlineSeconds", json!(4))),
+        ("sorry.yaml", manifest::configmap("sorry", &[("WHY", "it failed")]).annotation(HOOK, "SyncFail")),
+    ])
+    .await?;
+    let mut spec = app.manifest();
+    // Nobody tries again while this is looked at.
+    spec["spec"]["syncPolicy"]["retry"] = json!({ "limit": 0 });
+    let mark = fleet.member(EU)?.plane.audit_mark()?;
+    fleet.api().put_application(&spec).await?;
+    let before = || async { fleet.member(EU)?.objects.get(app.name(), job("before")).await };
+    wait_for("the PreSync hook", SOON, before, |found| found.is_some().then_some(())).await?;
+    fleet.member(EU)?.agent.admin()?.failpoint("agent::hook::before", "kill").await?;
+    let status = fleet.member_mut(EU)?.agent.process().wait_exited(SOON).await?;
+    ensure!(!status.success(), "{status}");
+    fleet.member_mut(EU)?.agent.restart()?;
+    app.wait_for_targets("to have failed", |targets| {
+        targets.first().is_some_and(|target| target["operation"]["phase"] == "Failed")
+    })
+    .await?;
+    let member = fleet.member(EU)?;
+    let sorry = member.objects.get(app.name(), configmap("sorry")).await?;
+    ensure!(sorry.is_some(), "SyncFail was left out");
+    ensure!(jobs_made(member, app.name(), mark)? == 1, "the PreSync hook ran again");
+    ensure!(member.objects.get(app.name(), configmap("message")).await?.is_none(), "it was applied");
     fleet.finish();
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! One command takes an empty cluster to "verified in sync"; what it installs is enough for the agent, and keeps everything.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -10,7 +11,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use windlass_tests::app::{App, SOON, message_application};
 use windlass_tests::cli::Cli;
+use windlass_tests::connect_proxy::ConnectProxy;
 use windlass_tests::control_plane::{ControlPlane, ControlPlaneOptions};
+use windlass_tests::fault_proxy::FaultProxy;
 use windlass_tests::folder::Folder;
 use windlass_tests::hub::Hub;
 use windlass_tests::objects::{Objects, configmap};
@@ -150,8 +153,7 @@ pub(crate) async fn replica_that_stands_by_takes_over() -> Result<()> {
     let desk = Desk::new("replicas").await?;
     let mut first = desk.installed("new-1", &["--replicas", "2"]).await?;
     let mut second = desk.pod("agent-1").await?;
-    let tail = || async { Ok(second.process().log_tail(50)) };
-    wait_for("the second replica to stand by", SOON, tail, |log| log.contains("stands by").then_some(())).await?;
+    second.says("stands by").await?;
     let app = App::alone(desk.hub.api(), &desk.folder.path().join("git"), "taken", "new-1").await?;
     let mut app = app;
     let commit = app.commit(&[message_application("one").remove(0)]).await?;
@@ -165,9 +167,8 @@ pub(crate) async fn replica_that_stands_by_takes_over() -> Result<()> {
     app.settles_at(&commit).await?;
 
     // Stopped, so that it does not know, it loses the Lease; woken, it finds that out and can write nothing.
-    let mut third = desk.pod("agent-2").await?;
-    let tail = || async { Ok(third.process().log_tail(50)) };
-    wait_for("the third replica to stand by", SOON, tail, |log| log.contains("stands by").then_some(())).await?;
+    let third = desk.pod("agent-2").await?;
+    third.says("stands by").await?;
     second.process().signal("STOP")?;
     let commit = app.commit(&[message_application("three").remove(0)]).await?;
     app.settles_at(&commit).await?;
@@ -210,8 +211,10 @@ impl Desk {
         std::fs::write(&file, manifest)?;
         self.shell(&format!("kubectl apply -f {}", file.display())).await?;
         let pod = self.pod("agent-0").await?;
-        let state = || async { Ok(self.hub.api().cluster(name).await?["connection"] == "Connected") };
-        let connected = wait_until("the agent to be connected", Duration::from_secs(30), || async { Ok(state().await?.then_some(())) });
+        let connected = wait_until("the agent to be connected", SOON, || async {
+            let cluster = self.hub.api().cluster(name).await?;
+            Ok((cluster["connection"] == "Connected").then_some(()))
+        });
         connected.await.with_context(|| format!("logs are in {}", self.folder.path().display()))?;
         Ok(pod)
     }
@@ -219,4 +222,158 @@ impl Desk {
     fn finish(mut self) {
         self.folder.succeed();
     }
+}
+
+pub(crate) async fn both_installations_are_accepted_by_an_apiserver() -> Result<()> {
+    let desk = Desk::new("accepted").await?;
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").canonicalize()?;
+    // A dry run needs the namespaces that the objects go to.
+    desk.shell("kubectl create --save-config namespace windlass && kubectl create --save-config namespace windlass-system").await?;
+    for folder in ["agent/base", "hub/base", "hub/load-balancer", "hub/ingress"] {
+        let place = deploy.join(folder);
+        let applied = desk.shell(&format!("kubectl apply --dry-run=server -k {}", place.display())).await?;
+        ensure!(applied.contains("deployment.apps/windlass-agent created (server dry run)"), "{folder}: {applied}");
+        ensure!(!applied.contains("Warning"), "{folder}: {applied}");
+    }
+    let overlay = desk.folder.path().join("overlay");
+    std::fs::create_dir_all(&overlay)?;
+    let base = overlay.join("kustomization.yaml");
+    for part in ["base", "postgres"] {
+        let to = overlay.join(part);
+        copy(&deploy.join("hub").join(part), &to)?;
+    }
+    copy(&deploy.join("agent/base"), &desk.folder.path().join("agent/base"))?;
+    std::fs::write(&base, "resources: [base]\ncomponents: [postgres]\n")?;
+    let shown = desk.shell(&format!("kubectl kustomize {}", overlay.display())).await?;
+    ensure!(shown.contains("name: WINDLASS_STORE"), "{shown}");
+    for options in [&["--profile", "impersonate"][..], &["--namespaces", "default,kube-public", "--replicas", "2", "--pull-secret", "mirror"]] {
+        let name = format!("c{}", options.len());
+        let manifest = desk.cli.must(&[&["cluster", "add", &name, "-o", "-"], options].concat()).await?;
+        let file = desk.folder.path().join("agent.yaml");
+        std::fs::write(&file, manifest)?;
+        desk.shell(&format!("kubectl apply --dry-run=server -f {}", file.display())).await?;
+    }
+    desk.finish();
+    Ok(())
+}
+
+pub(crate) async fn agent_moves_to_another_address_of_its_hub() -> Result<()> {
+    let desk = Desk::new("moves").await?;
+    let mut pod = desk.installed("new-1", &[]).await?;
+    let agents = SocketAddr::from((Ipv4Addr::LOCALHOST, desk.hub.agents_port()));
+    let other = FaultProxy::start(agents).await?;
+
+    // Nobody answers there: the session stays where it is.
+    let nowhere = format!("127.0.0.1:{}", windlass_tests::ports::free_port()?);
+    desk.cli.must(&["cluster", "set", "new-1", "--hub", &nowhere]).await?;
+    pod.says("cannot be reached at its new address yet").await?;
+    ensure!(desk.hub.api().cluster("new-1").await?["connection"] == "Connected", "the old address was given up");
+
+    let address = other.address().to_string();
+    desk.cli.must(&["cluster", "set", "new-1", "--hub", &format!("https://{address}")]).await?;
+    pod.says("the hub is reached at its new address").await?;
+    pod.says(&format!("in session with the hub hub={address}")).await?;
+
+    // Kept: another process of it dials the new one first.
+    pod.kill9()?;
+    std::fs::remove_file(desk.folder.path().join("agent-0/agent-0.log"))?;
+    pod.restart()?;
+    pod.says(&format!("in session with the hub hub={address}")).await?;
+    let cluster = desk.hub.api().cluster("new-1").await?;
+    ensure!(cluster["agentsAddress"] == address.as_str(), "{cluster}");
+    desk.finish();
+    Ok(())
+}
+
+pub(crate) async fn proxy_leads_an_agent_to_its_hub() -> Result<()> {
+    let desk = Desk::new("agent-proxy").await?;
+    let proxy = ConnectProxy::start(Some(("agent", "pass-word-7"))).await?;
+    let file = desk.folder.path().join("proxy");
+    std::fs::write(&file, proxy.url().replace("http://", "http://agent:pass-word-7@"))?;
+    let mut pod = desk.installed("new-1", &["--proxy-file", &file.display().to_string()]).await?;
+    let hub = desk.hub.url().replace("https://", "");
+    let asked: Vec<String> = proxy.take().into_iter().flatten().collect();
+    ensure!(asked.iter().any(|line| line.contains(&hub)), "the join went another way: {asked:?}");
+    let agents = format!("CONNECT 127.0.0.1:{} ", desk.hub.agents_port());
+    ensure!(asked.iter().any(|line| line.starts_with(&agents)), "the session went another way: {asked:?}");
+    ensure!(!pod.process().log_tail(1000).contains("pass-word-7"), "the proxy's password is in the agent's log");
+    desk.finish();
+    Ok(())
+}
+
+pub(crate) async fn impersonating_agent_writes_with_the_namespaces_rights() -> Result<()> {
+    let desk = Desk::new("impersonate").await?;
+    for namespace in ["granted", "bare"] {
+        desk.shell(&format!("kubectl create namespace {namespace}")).await?;
+    }
+    desk.shell("kubectl -n granted create serviceaccount windlass-deployer").await?;
+    let binding = "kubectl -n granted create rolebinding deployer --clusterrole=edit --serviceaccount=granted:windlass-deployer";
+    desk.shell(binding).await?;
+    let _pod = desk.installed("new-1", &["--profile", "impersonate"]).await?;
+    let git = desk.folder.path().join("git");
+    let mut granted = App::alone(desk.hub.api(), &git, "granted", "new-1").await?;
+    let commit = granted.commit(&[message_application("hello").remove(0)]).await?;
+    granted.create().await?;
+    granted.settles_at(&commit).await?;
+    let mut bare = App::alone(desk.hub.api(), &git, "bare", "new-1").await?;
+    bare.commit(&[message_application("hello").remove(0)]).await?;
+    bare.create().await?;
+    let forbidden = |targets: &[serde_json::Value]| json!(targets).to_string().contains("system:serviceaccount:bare:windlass-deployer");
+    bare.wait_for_targets("to be refused in the name of its account", forbidden).await?;
+    desk.finish();
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn hub_in_a_cluster_joins_its_own_cluster() -> Result<()> {
+    let mut folder = Folder::create("in-cluster")?;
+    let plane = ControlPlane::start(&folder.path().join("cluster"), ControlPlaneOptions::default()).await?;
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/hub/base").canonicalize()?;
+    for _ in 0..2 {
+        // Twice: what the hub has filled in stays.
+        let applied = plane.kubectl(&["apply", "-k", &deploy.display().to_string()]).await?;
+        ensure!(applied.success, "{}", applied.stderr);
+    }
+    let mut hub = windlass_tests::pod::HubPod::start(&plane, &folder.path().join("hub")).await?;
+    let pod = Pod::start(&plane, &folder.path().join("agent"), "agent-0").await?;
+
+    let entry = |name: &'static str| {
+        let path = format!("jsonpath={{.data.{}}}", name.replace('.', "\\."));
+        let plane = &plane;
+        async move {
+            let said = plane.kubectl(&["-n", "windlass", "get", "secret", "windlass-hub-admin", "-o", &path]).await?;
+            Ok::<_, anyhow::Error>((!said.stdout.is_empty()).then_some(said.stdout))
+        }
+    };
+    let token = wait_until("the administrator's token in its Secret", SOON, || entry("token")).await;
+    let token = token.with_context(|| hub.process().log_tail(20))?;
+    let ca = entry("ca.pem").await?.context("no CA in the Secret")?;
+    let cli = Cli::new(folder.path())?;
+    for (file, text) in [("token", token), ("ca.pem", ca)] {
+        std::fs::write(folder.path().join(file), decoded(&text)?)?;
+    }
+    cli.must(&["login", &hub.url(), "--token-file", "token", "--ca", "ca.pem"]).await?;
+    let verified = wait_until("the hub's own cluster to be verified in sync", SOON, || async {
+        let cluster: serde_json::Value = serde_json::from_str(&cli.must(&["cluster", "get", "in-cluster", "-o", "json"]).await?)?;
+        Ok(cluster["freshness"]["verifiedAt"].is_string().then_some(cluster))
+    });
+    let cluster = verified.await.with_context(|| format!("logs are in {}", folder.path().display()))?;
+    ensure!(cluster["serverAliases"] == json!(["https://kubernetes.default.svc"]), "{cluster}");
+    ensure!(!hub.data_folder().join("admin-token").exists(), "the token is still a file too");
+    drop(pod);
+    folder.succeed();
+    Ok(())
+}
+
+fn decoded(text: &str) -> Result<Vec<u8>> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text.trim()).context("an entry of a Secret")
 }

@@ -13,6 +13,7 @@ use clap::Parser;
 use windlass_tests::folder::Folder;
 
 mod picture;
+mod node;
 mod story;
 mod transcript;
 mod world;

@@ -12,6 +12,8 @@ use windlass_tests::wait::wait_for;
 use crate::transcript::{chapter, command, fact, windlass};
 use crate::world::{CLUSTERS, World};
 
+mod day;
+mod pods;
 mod shop;
 
 const NAMESPACE: &str = "message";
@@ -26,6 +28,10 @@ pub(crate) async fn tell(world: &mut World) -> Result<()> {
     what_leaves_git_leaves_the_cluster(world).await?;
     a_deletion_of_everything_waits(world).await?;
     shop::tell(world).await?;
+    day::tell(world).await?;
+    if let Some(site) = world.site.take() {
+        world.real = Some(pods::tell(world, site).await?);
+    }
     chapter("The end");
     windlass(&world.cli, &["app", "list"]).await.map(drop)
 }

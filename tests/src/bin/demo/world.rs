@@ -11,6 +11,7 @@ use windlass_tests::git_server::{Credentials, GitServer, Repo};
 use windlass_tests::hub::{Hub, HubOptions};
 use windlass_tests::objects::Objects;
 
+use crate::node::{RealCluster, Site};
 use crate::transcript::{chapter, command, windlass};
 
 /// The clusters: name and environment.
@@ -39,6 +40,9 @@ pub(crate) struct World {
     pub(crate) cli: Cli,
     pub(crate) repo: Repo,
     pub(crate) repo_url: String,
+    /// The cluster with a real node, while it starts and once its chapter is told.
+    pub(crate) site: Option<Site>,
+    pub(crate) real: Option<RealCluster>,
     _server: GitServer,
     folder: PathBuf,
 }
@@ -51,10 +55,13 @@ impl World {
         let paths = CLUSTERS.map(|(name, _)| folder.join(name));
         let hub_folder = folder.join("hub");
         let options = || ControlPlaneOptions::with_nodes(2).audited();
+        let site = Site::begin(folder)?;
+        // Pods do not reach loopback.
+        let hub_options = HubOptions { address: site.as_ref().map(Site::host), ..HubOptions::default() };
         let (one, two, hub) = tokio::try_join!(
             Box::pin(ControlPlane::start(&paths[0], options())),
             Box::pin(ControlPlane::start(&paths[1], options())),
-            Box::pin(Hub::start(&hub_folder, HubOptions::default())),
+            Box::pin(Hub::start(&hub_folder, hub_options)),
         )?;
         println!("started in {:.1} s, everything is in {}", started.elapsed().as_secs_f64(), folder.display());
 
@@ -73,7 +80,8 @@ impl World {
         windlass(&cli, &["cluster", "list"]).await?;
 
         let (server, repo, repo_url) = repository(&cli, folder).await?;
-        Ok(Self { places, hub, cli, repo, repo_url, _server: server, folder: folder.to_owned() })
+        let folder = folder.to_owned();
+        Ok(Self { places, hub, cli, repo, repo_url, site, real: None, _server: server, folder })
     }
 
     /// What a person can do now.
@@ -88,6 +96,10 @@ impl World {
                 "{environment:<14} kubectl --kubeconfig {} get all -n message   # {name}",
                 place.kubeconfig.display()
             );
+        }
+        if let Some(real) = &self.real {
+            println!("a real node    kubectl --kubeconfig {} get pods -A -o wide", real.kubeconfig().display());
+            println!("the message    curl http://{}:{}/", real.node.address(), windlass_tests::message::PORT);
         }
         println!("try            windlass app list -o wide; windlass app get message-staging; windlass watch");
         println!("logs           {}/hub/hub.log, {}/*/agent.log", self.folder.display(), self.folder.display());

@@ -14,7 +14,7 @@ use crate::transcript::{chapter, fact, picture, windlass};
 use crate::world::World;
 
 /// The application, its directory in git and its namespace.
-const SHOP: &str = "shop";
+pub(super) const SHOP: &str = "shop";
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 /// What its manifests say about order.
 const STEPS: [Step; 4] = [
@@ -132,7 +132,7 @@ fn release(version: u32, works: bool) -> Vec<(String, String)> {
     files.into_iter().map(|(name, manifest)| (format!("{SHOP}/{name}.yaml"), manifest.to_yaml())).collect()
 }
 
-fn workload(name: &str, version: u32, wave: &str) -> Manifest {
+pub(super) fn workload(name: &str, version: u32, wave: &str) -> Manifest {
     let deployment = manifest::deployment(name, 2, &image_of(name, version)).annotation(WAVE, wave);
     deployment.with("spec.progressDeadlineSeconds", json!(2))
 }
