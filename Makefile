@@ -16,13 +16,26 @@ STORE_SCENARIOS := hub_killed hub_dies held_prune application_is_deleted commit_
 # Which benchmark: B1 (commit to Synced), poison (B1 beside poison applications), B9 (a thousand applications), B10 (drift), idle (what it costs when nothing changes) or all.
 B ?= all
 
-.PHONY: help build demo test unit integration e2e e2e-postgres oneshot lint fmt bench soak prerequisites
+# Where the programs come from that images are made of; release builds when it names no folder.
+BIN_DIR ?=
+
+.PHONY: help images images-check node build demo test unit integration e2e e2e-postgres oneshot lint fmt bench soak prerequisites
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 prerequisites: ## Check what the tests need, install what Debian has (as root), build the Kubernetes control plane once
 	@scripts/prerequisites test
+
+node: ## Build the programs of a real node once (kubelet, containerd, …), or say why none can run here
+	@scripts/prerequisites node
+
+images: ## Images of hub and agent without engine or registry, in target/images (BIN_DIR=target/debug: of those programs)
+	@$(if $(BIN_DIR),,cargo build --release --locked -p windlass-hub && cargo build --release --locked -p windlass-agent)
+	@cargo run --quiet --locked -p windlass-images -- --bin-dir $(or $(BIN_DIR),target/release)
+
+images-check: build
+	@scripts/images-check
 
 build: ## Compile everything that the demo and the tests run
 	@cargo build --workspace --locked --lib --bins --tests --features $(FEATURES)
@@ -33,7 +46,7 @@ demo: ## Two real clusters, a hub, a commit that becomes healthy; Ctrl-C ends it
 	@exec target/debug/demo
 
 test: ## Everything: unit tests, real databases and git servers, the demo, scenarios on real clusters and both stores
-	@scripts/in-turn prerequisites build unit integration oneshot e2e e2e-postgres
+	@scripts/in-turn prerequisites build unit integration images-check oneshot e2e e2e-postgres
 
 unit: ## Seconds: tests without a cluster or a server
 	@$(CARGO_TEST) --lib --bin windlass
