@@ -5,7 +5,7 @@
 //! # async fn example(folder: &std::path::Path) -> anyhow::Result<()> {
 //! use windlass_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 //! use windlass_tests::node::{Network, Node};
-//! let network = Network::claim()?;
+//! let network = std::sync::Arc::new(Network::claim()?);
 //! let options = ControlPlaneOptions::for_a_real_node(network.host());
 //! let plane = ControlPlane::start(&folder.join("plane"), options).await?;
 //! let node = Node::start(&folder.join("node"), &plane, network).await?;
@@ -18,6 +18,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -49,7 +50,7 @@ pub const NAME: &str = "real-1";
 pub struct Node {
     // Dropped in order: the processes, then their network.
     process: Process,
-    network: Network,
+    network: Arc<Network>,
     folder: PathBuf,
     programs: PathBuf,
 }
@@ -58,8 +59,9 @@ pub struct Node {
 
 impl Node {
     /// Starts a node in `folder` and waits until Pods can run on it. The control plane listens on the network's host
-    /// address ([`ControlPlaneOptions::for_a_real_node`](crate::control_plane::ControlPlaneOptions::for_a_real_node)).
-    pub async fn start(folder: &Path, plane: &ControlPlane, network: Network) -> Result<Self> {
+    /// address ([`ControlPlaneOptions::for_a_real_node`](crate::control_plane::ControlPlaneOptions::for_a_real_node)). Whoever
+    /// else listens there keeps the network too, so that it outlives a node that does not start.
+    pub async fn start(folder: &Path, plane: &ControlPlane, network: Arc<Network>) -> Result<Self> {
         ensure!(plane.address() == network.host(), "the API server does not listen on {}", network.host());
         let programs = programs::find().await?;
         std::fs::create_dir_all(folder.join("logs")).with_context(|| format!("creating {}", folder.display()))?;
@@ -170,9 +172,10 @@ async fn first_inside(process: &Process) -> Result<u32> {
             let text = std::fs::read_to_string(&children).unwrap_or_default();
             let first = text.split_whitespace().next().and_then(|id| id.parse::<u32>().ok());
             // Before it is unshare's child it may be one of the script's.
-            let inside = |id: &u32| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| {
-                String::from_utf8_lossy(&line).contains("inside.sh")
-            });
+            let inside = |id: &u32| {
+                std::fs::read(format!("/proc/{id}/cmdline"))
+                    .is_ok_and(|line| String::from_utf8_lossy(&line).contains("inside.sh"))
+            };
             Ok(first.filter(inside))
         }
     };

@@ -16,7 +16,9 @@ pub(super) fn write(folder: &Path, programs: &Path, name: &str, plane: &ControlP
     let here = folder.display();
     let kubelet = plane.identity(&format!("system:node:{name}"), &["system:nodes"])?;
     let proxy = plane.identity("system:kube-proxy", &[])?;
-    for (from, to) in [(kubelet, "kubelet.kubeconfig"), (proxy, "kube-proxy.kubeconfig"), (plane.kubeconfig_path(), "dns.kubeconfig")] {
+    for (from, to) in
+        [(kubelet, "kubelet.kubeconfig"), (proxy, "kube-proxy.kubeconfig"), (plane.kubeconfig_path(), "dns.kubeconfig")]
+    {
         std::fs::copy(&from, folder.join(to)).with_context(|| format!("copying {}", from.display()))?;
     }
     let address = network.node();

@@ -71,7 +71,11 @@ pub fn of(mark: &str, folder: &Path) -> Result<Vec<String>> {
     for name in entries("/sys/class/net")?.filter(|name| *name == mark || *name == format!("{mark}p")) {
         found.push(format!("interface {name}"));
     }
-    found.extend(lines("find", &["/sys/fs/cgroup", "-type", "d", "-name", mark])?.into_iter().map(|path| format!("control group {path}")));
+    found.extend(
+        lines("find", &["/sys/fs/cgroup", "-type", "d", "-name", mark])?
+            .into_iter()
+            .map(|path| format!("control group {path}")),
+    );
     let folder = folder.display().to_string();
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").context("reading the mounts")?;
     found.extend(mounts.lines().filter(|line| line.contains(&folder)).map(|line| format!("mount {line}")));

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -139,7 +140,7 @@ pub(crate) async fn node_is_held() -> Result<()> {
 }
 
 async fn cluster(folder: &Path) -> Result<(ControlPlane, Node)> {
-    let network = Network::claim()?;
+    let network = Arc::new(Network::claim()?);
     let options = ControlPlaneOptions::for_a_real_node(network.host()).audited();
     let plane = Box::pin(ControlPlane::start(&folder.join("plane"), options)).await?;
     let node = Box::pin(Node::start(&folder.join("node"), &plane, network)).await?;

@@ -35,7 +35,10 @@ fn answer(mut stream: TcpStream, message: &str) -> std::io::Result<()> {
         Some("/healthz") => ("200 OK", "ok\n".to_owned()),
         _ => ("404 Not Found", "nothing here\n".to_owned()),
     };
-    let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
     stream.write_all(format!("{head}{body}").as_bytes())?;
     if !request.contains(" /healthz ") {
         println!("{}: {request}: {status}", stream.peer_addr()?.ip());
