@@ -49,6 +49,8 @@ func jqAnswer(expression string) jqCase {
 	for _, text := range jqObjects {
 		var object any
 		check(json.Unmarshal([]byte(text), &object))
+		var whole any
+		check(json.Unmarshal([]byte(text), &whole))
 		left, ok := code.Run(whole).Next()
 		if _, failed := left.(error); failed || !ok {
 			left = "failed"

@@ -19,6 +19,9 @@ pub const MAX_EXPRESSION: usize = 2048;
 const MAX_DEPTH: usize = 64;
 /// Most places that one expression may name: more than any object has that an apiserver takes.
 const MAX_PATHS: usize = 100_000;
+/// Filters of jq that jaq does not have.
+const EXTRA: &str = "def IN(s): any(s == .; .); def IN(src; s): any(src == s; .); def leaf_paths: paths(scalars); \
+    def toarray: if isarray then . else [.] end; def trimstr($x): ltrimstr($x) | rtrimstr($x);";
 /// A stack for [`paths`], too: the parser descends with the text. Only what is used of it is ever mapped.
 pub const STACK: usize = 64 << 20;
 
@@ -61,7 +64,11 @@ pub enum JqError {
 /// What is wrong with it.
 pub fn check(expression: &str) -> Result<(), InvalidJq> {
     bounded(expression)?;
-    let parse = || compile(expression).map(|_| ());
+    // First alone, so that what is wrong is said of the text as given, and that no bracket of its own ends `path(`.
+    let parse = || {
+        compile_code(expression, &format!("{EXTRA} {expression}"))?;
+        Jq::new(expression).map(drop)
+    };
     // A stack of its own: the parser's depth is the text's.
     std::thread::scope(|scope| {
         let parsing = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
@@ -70,29 +77,52 @@ pub fn check(expression: &str) -> Result<(), InvalidJq> {
     })
 }
 
-/// The places of an object that an expression names, in its order, and none twice. A place need not be there: `.spec.replicas` names one in `{}`. An
-/// expression that fails anywhere names nothing, as `del(expression)` of gojq then changes nothing.
+/// A path expression, ready to be evaluated.
+pub struct Jq(Filter<JustLut<Val>>);
+
+/// The places of an object that an expression names: [`Jq::new`] and [`Jq::paths`] in one.
 ///
 /// # Errors
-/// It is no expression, or it failed on this object. Whether it ends at all is up to the expression.
+/// It is no expression, or it failed on this object.
 pub fn paths(expression: &str, object: &Value) -> Result<Vec<Path>, JqError> {
-    bounded(expression)?;
-    let filter = compile(expression)?;
-    let input = convert::value(object);
-    let context = Ctx::<JustLut<Val>>::new(&filter.lut, Vars::new([]));
-    let mut found: Vec<Path> = Vec::new();
-    for output in filter.id.run((context, input)).map(unwrap_valr) {
-        let output = output.map_err(|error| JqError::Failed(error.to_string().chars().take(300).collect()))?;
-        for path in place::resolve(&output, object).ok_or_else(|| JqError::Failed("a path that is none".into()))? {
-            if found.len() >= MAX_PATHS {
-                return Err(JqError::TooMany);
-            }
-            found.push(path);
-        }
+    Jq::new(expression)?.paths(object)
+}
+
+// === impl Jq ===
+
+impl Jq {
+    /// Takes an expression; a [`STACK`] is wanted.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(expression: &str) -> Result<Self, InvalidJq> {
+        bounded(expression)?;
+        Ok(Self(compile_code(expression, &format!("{EXTRA} path({expression}\n)"))?))
     }
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
+
+    /// The places of an object that it names, sorted, and none twice. A place need not be there: `.spec.replicas` names one in `{}`. An expression that fails
+    /// anywhere names nothing, as `del(expression)` of gojq then changes nothing.
+    ///
+    /// # Errors
+    /// It failed on this object. Whether it ends at all is up to the expression.
+    pub fn paths(&self, object: &Value) -> Result<Vec<Path>, JqError> {
+        let Self(filter) = self;
+        let input = convert::value(object);
+        let context = Ctx::<JustLut<Val>>::new(&filter.lut, Vars::new([]));
+        let mut found: Vec<Path> = Vec::new();
+        for output in filter.id.run((context, input)).map(unwrap_valr) {
+            let output = output.map_err(|error| JqError::Failed(error.to_string().chars().take(300).collect()))?;
+            for path in place::resolve(&output, object).ok_or_else(|| JqError::Failed("a path that is none".into()))? {
+                if found.len() >= MAX_PATHS {
+                    return Err(JqError::TooMany);
+                }
+                found.push(path);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
 }
 
 fn bounded(expression: &str) -> Result<(), InvalidJq> {
@@ -117,12 +147,6 @@ fn malformed(expression: &str, problem: impl Into<String>) -> InvalidJq {
     InvalidJq::Malformed { expression: expression.to_owned(), problem: problem.into() }
 }
 
-fn compile(expression: &str) -> Result<Filter<JustLut<Val>>, InvalidJq> {
-    // First alone, so that what is wrong is said of the text as given.
-    compile_code(expression, expression)?;
-    compile_code(expression, &format!("path({expression}\n)"))
-}
-
 fn compile_code(expression: &str, code: &str) -> Result<Filter<JustLut<Val>>, InvalidJq> {
     let arena = Arena::default();
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
@@ -140,15 +164,18 @@ fn compile_code(expression: &str, code: &str) -> Result<Filter<JustLut<Val>>, In
 fn load_problem(code: &str, errors: &load::Errors<&str, ()>) -> String {
     let at = |part: &str| {
         let offset = load::span(code, part).start.min(code.len());
-        format!("at character {}", code.get(..offset).unwrap_or_default().chars().count() + 1)
+        let before = code.get(..offset).unwrap_or_default().chars().count().saturating_sub(EXTRA.len() + 1);
+        format!("at character {}", before + 1)
     };
     match errors.first().map(|(_, error)| error) {
-        Some(load::Error::Lex(problems)) => problems
-            .first()
-            .map_or_else(|| "it does not parse".into(), |(expect, part)| format!("{}, expected {}", at(part), expect.as_str())),
-        Some(load::Error::Parse(problems)) => problems
-            .first()
-            .map_or_else(|| "it does not parse".into(), |(expect, part)| format!("{}, expected {}", at(part), expect.as_str())),
+        Some(load::Error::Lex(problems)) => problems.first().map_or_else(
+            || "it does not parse".into(),
+            |(expect, part)| format!("{}, expected {}", at(part), expect.as_str()),
+        ),
+        Some(load::Error::Parse(problems)) => problems.first().map_or_else(
+            || "it does not parse".into(),
+            |(expect, part)| format!("{}, expected {}", at(part), expect.as_str()),
+        ),
         Some(load::Error::Io(_)) => "it reads modules; there are none here".into(),
         None => "it does not parse".into(),
     }
