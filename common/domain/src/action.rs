@@ -150,7 +150,8 @@ pub fn offered(object: &Value) -> Vec<Offer> {
 /// When the object has no such action, it is not possible now, or a parameter is wrong. Nothing about that changes by itself.
 pub fn run(object: &Value, name: &str, given: &Parameters, now: Timestamp) -> Result<Effect, Error> {
     let subject = Subject::of(object);
-    let action = builtins(object).find(|action| action.name == name).ok_or_else(|| unknown(object, name, &offered(object)))?;
+    let action =
+        builtins(object).find(|action| action.name == name).ok_or_else(|| unknown(object, name, &offered(object)))?;
     if let Some(why) = action.disabled(&subject) {
         return Err(Error::Disabled { name: name.to_owned(), why });
     }

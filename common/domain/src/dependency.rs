@@ -145,7 +145,10 @@ pub fn message(waits: &[Wait]) -> String {
 /// as [`circle`] finds it.
 pub fn circle_message(way: &[ApplicationName]) -> String {
     let names: Vec<String> = way.iter().map(ToString::to_string).collect();
-    format!("spec.dependsOn goes in a circle: {}; none of them is synced until one of them is changed", names.join(" -> "))
+    format!(
+        "spec.dependsOn goes in a circle: {}; none of them is synced until one of them is changed",
+        names.join(" -> ")
+    )
 }
 
 fn not_ready(waiting: &Waiting<'_>, cluster: Uuid, state: &DependencyState) -> Option<String> {

@@ -6,17 +6,21 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::manifest::{annotation, group_of};
+use crate::ownership::MANAGED;
 
+mod answers;
 mod lists;
 mod mask;
 mod quantity;
 
+pub use answers::{Compared, compare_answers, compare_clusters};
+
 /// One field that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// Its path, as `spec.template.spec.containers[name=web].image`.
     pub path: String,
@@ -41,6 +45,11 @@ const OURS: &[&str] = &["argocd.argoproj.io/tracking-id", "argocd.argoproj.io/in
 /// Compares an object of git with the live one: nothing for none. The values of a Secret are masked: equal ones look equal, different ones different.
 pub fn compare(desired: &Value, live: &Value) -> Vec<Difference> {
     let previous = annotation(live, LAST_APPLIED).and_then(|text| serde_json::from_str::<Value>(text).ok());
+    compare_with(desired, live, previous)
+}
+
+/// The same; `previous` names what was applied before.
+fn compare_with(desired: &Value, live: &Value, previous: Option<Value>) -> Vec<Difference> {
     let (mut desired, mut live, mut previous) = (desired.clone(), live.clone(), previous);
     for object in [Some(&mut desired), Some(&mut live), previous.as_mut()].into_iter().flatten() {
         fold_strings(object);
@@ -118,7 +127,9 @@ impl Walk {
         before: Option<&Map<String, Value>>,
     ) {
         let skips = |name: &str| {
-            (path == "metadata" && SERVER.contains(&name)) || (path == "metadata.annotations" && OURS.contains(&name))
+            (path == "metadata" && SERVER.contains(&name))
+                || (path == "metadata.annotations" && OURS.contains(&name))
+                || (path == "metadata.labels" && name == MANAGED)
         };
         for (name, value) in wanted.iter().filter(|(name, _)| !skips(name)) {
             self.field(&child(path, name), value, have.get(name), before.and_then(|before| before.get(name)));

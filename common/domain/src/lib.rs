@@ -51,4 +51,5 @@ pub mod target;
 pub mod time;
 pub mod traits;
 pub mod tree;
+pub mod upgrade;
 pub mod window;

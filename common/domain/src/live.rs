@@ -53,6 +53,8 @@ pub struct LiveObject {
     pub drift: Drift,
     /// Its health; `None` for kinds without a check.
     pub health: Option<Health>,
+    /// It asks that its health count for nothing (`ignore-healthcheck`), but for waiting on its wave.
+    pub health_ignored: bool,
 }
 
 /// How a live object compares with the response of our last apply.

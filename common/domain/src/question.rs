@@ -3,6 +3,7 @@
 //! On the wire a question and its answer are JSON (`docs/protocol.md`, "Requests"): fields that a build does not know are passed over, and a kind of question
 //! that an agent does not know is refused as [`RefusalCode::Unsupported`].
 
+mod diff;
 mod live;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::action::RunAction;
 use crate::manifest::ResourceKey;
 
+pub use diff::{DiffQuestion, DiffVerdict, Diffs, ObjectDiff};
 pub use live::{EventLine, Events, LogLine, LogQuestion, TreeQuestion};
 
 /// The most bytes that an encoded question may have.
@@ -40,6 +42,8 @@ pub enum What {
     GetEvents(ObjectSelector),
     /// What containers wrote: one [`LogLine`] a line.
     GetLogs(Box<LogQuestion>),
+    /// How objects differ from what git says, or others: [`Diffs`].
+    Diff(Box<DiffQuestion>),
     /// Which actions objects have: [`Offered`](crate::action::Offered).
     ListActions(ObjectSelector),
     /// One run of one action, the only question that writes: [`Ran`](crate::action::Ran). It is carried out once, or not at all, and to its end even when

@@ -79,6 +79,8 @@ pub struct Standing {
     pub state: ObjectState,
     /// Its health, where it is there and its kind has a check.
     pub health: Option<Health>,
+    /// Its health counts for nothing in the whole, by its own wish.
+    pub health_ignored: bool,
 }
 
 /// What an object is like, compared with git.
@@ -167,11 +169,9 @@ pub fn assess(facts: &Facts<'_>) -> Assessment {
             (None, Some(namespaced)) => fence(namespaced).map_or(ObjectState::Awaited, ObjectState::Fenced),
             (None, None) => ObjectState::NotServed,
         };
-        let health = health_of(facts, &key);
-        assessment.objects.insert(
-            key,
-            Standing { api_version: entry.api_version.clone(), digest: Some(entry.digest), state, health },
-        );
+        let (health, health_ignored) = health_of(facts, &key);
+        let (api_version, digest) = (entry.api_version.clone(), Some(entry.digest));
+        assessment.objects.insert(key, Standing { api_version, digest, state, health, health_ignored });
     }
     let mut set = Vec::new();
     for (key, owned) in &facts.inventory.entries {
@@ -185,8 +185,9 @@ pub fn assess(facts: &Facts<'_>) -> Assessment {
             if let ObjectState::Extra(uid) | ObjectState::Unconfirmed(uid) = &state {
                 set.push((key.clone(), uid.clone()));
             }
-            let standing =
-                Standing { api_version: owned.api_version.clone(), digest: None, state, health: health_of(facts, key) };
+            let (health, health_ignored) = health_of(facts, key);
+            let api_version = owned.api_version.clone();
+            let standing = Standing { api_version, digest: None, state, health, health_ignored };
             assessment.objects.insert(key.clone(), standing);
         }
     }
@@ -369,10 +370,10 @@ fn kept_by_application(settings: &TargetSettings) -> Option<Keep> {
     }
 }
 
-fn health_of(facts: &Facts<'_>, key: &ResourceKey) -> Option<Health> {
+fn health_of(facts: &Facts<'_>, key: &ResourceKey) -> (Option<Health>, bool) {
     match facts.live.get(key) {
-        Observed::Present(live) => live.health,
-        Observed::Absent | Observed::Unknown(_) => None,
+        Observed::Present(live) => (live.health, live.health_ignored),
+        Observed::Absent | Observed::Unknown(_) => (None, false),
     }
 }
 

@@ -117,13 +117,14 @@ pub struct Root {
 pub fn orphans(namespaces: &BTreeSet<String>, members: &[Member], ignored: &[OrphanRule]) -> Vec<Node> {
     let services: BTreeSet<(&str, &str)> =
         members.iter().filter(|m| m.is("", "Service")).map(|m| (&*m.key.namespace, &*m.key.name)).collect();
+    let is_of_service =
+        |member: &Member| member.is("", "Endpoints") && services.contains(&(&*member.key.namespace, &*member.key.name));
+    let is_somebodys = |member: &Member| {
+        !member.owners.is_empty() || member.claimed || is_kubernetes_own(&member.key) || is_of_service(member)
+    };
     let is_orphan = |member: &&Member| {
-        namespaces.contains(&member.key.namespace)
-            && member.owners.is_empty()
-            && !member.claimed
-            && !is_kubernetes_own(&member.key)
-            && !(member.is("", "Endpoints") && services.contains(&(&*member.key.namespace, &*member.key.name)))
-            && !ignored.iter().any(|rule| rule.takes(&member.key))
+        let here = namespaces.contains(&member.key.namespace) && !is_somebodys(member);
+        here && !ignored.iter().any(|rule| rule.takes(&member.key))
     };
     let mut nodes: Vec<Node> = members.iter().filter(is_orphan).map(|member| node(member, Vec::new())).collect();
     nodes.sort_by(|one, other| one.key.cmp(&other.key));

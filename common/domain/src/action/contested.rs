@@ -41,11 +41,8 @@ pub fn warning(contested: &[Contested], self_heal: bool) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let end = if self_heal {
-        "self-heal puts it back"
-    } else {
-        "the object is OutOfSync until the next sync puts it back"
-    };
+    let end =
+        if self_heal { "self-heal puts it back" } else { "the object is OutOfSync until the next sync puts it back" };
     Some(format!("git says {named}{more}; {end}"))
 }
 

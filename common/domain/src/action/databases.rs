@@ -133,9 +133,9 @@ fn promote(run: &Run<'_>) -> Result<Effect, Error> {
 fn backup(run: &Run<'_>) -> Result<Effect, Error> {
     let schedule = run.subject;
     let fields = ["cluster", "target", "method", "online", "onlineConfiguration", "pluginConfiguration"];
-    let spec = fields.into_iter().filter_map(|field| {
-        schedule.at(&format!("spec.{field}")).map(|value| (field.to_owned(), value.clone()))
-    });
+    let spec = fields
+        .into_iter()
+        .filter_map(|field| schedule.at(&format!("spec.{field}")).map(|value| (field.to_owned(), value.clone())));
     Ok(Effect::create(json!({
         "apiVersion": schedule.api_version(),
         "kind": "Backup",

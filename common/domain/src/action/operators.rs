@@ -22,8 +22,10 @@ const PROMETHEUS: &[&[Builtin]] = &[
     ],
     PAUSED,
 ];
-const CROSSPLANE: &[Builtin] =
-    &[Builtin::annotate("pause", "crossplane.io/paused", "true"), Builtin::unannotate("resume", &["crossplane.io/paused"])];
+const CROSSPLANE: &[Builtin] = &[
+    Builtin::annotate("pause", "crossplane.io/paused", "true"),
+    Builtin::unannotate("resume", &["crossplane.io/paused"]),
+];
 const CHAOS: &[Builtin] = &[
     Builtin::annotate("pause", "experiment.chaos-mesh.org/pause", "true"),
     Builtin::unannotate("resume", &["experiment.chaos-mesh.org/pause"]),

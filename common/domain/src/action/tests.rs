@@ -281,8 +281,16 @@ fn what_a_script_returns_is_checked() {
 fn scripts_stand_before_built_in_actions_of_the_same_name() {
     let cron = whole("batch/v1/CronJob", &json!({}));
     let named = |name: &str| crate::customization::Action { name: name.into(), script: String::new() };
-    let offer = |name: &str| Offer { disabled: true, ..offered(&cron).into_iter().find(|o| o.name == "suspend").map(|o| Offer { name: name.into(), ..o }).expect("an offer") };
-    let mut scripts = crate::customization::Actions { definitions: vec![named("suspend"), named("mine")], ..Default::default() };
+    let offer = |name: &str| Offer {
+        disabled: true,
+        ..offered(&cron)
+            .into_iter()
+            .find(|o| o.name == "suspend")
+            .map(|o| Offer { name: name.into(), ..o })
+            .expect("an offer")
+    };
+    let mut scripts =
+        crate::customization::Actions { definitions: vec![named("suspend"), named("mine")], ..Default::default() };
     let names = |scripts: &crate::customization::Actions| {
         let offers = merged(&cron, scripts, vec![offer("mine"), offer("undefined")]);
         offers.into_iter().map(|offer| offer.name).collect::<Vec<_>>().join(" ")

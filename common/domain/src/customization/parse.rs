@@ -109,11 +109,14 @@ impl Parsed {
                     .map_err(|(field, problem)| wrong(key, line_of(text, &field), format!("{field} {problem}")))?;
                 self.customizations.ignore_differences.insert(kind.to_owned(), ignored);
             }
-            "ignoreResourceUpdates" => self.warn(key, "it has no effect: an update that changes nothing of ours costs nothing here"),
+            "ignoreResourceUpdates" => {
+                self.warn(key, "it has no effect: an update that changes nothing of ours costs nothing here")
+            }
             "knownTypeFields" => self.warn(key, "it has no effect: the apiserver says itself what is the same"),
             "useOpenLibs" => self.warn(key, "it has no effect: scripts never get Lua's open libraries"),
             _ => {
-                let known = "health, actions, ignoreDifferences, ignoreResourceUpdates, knownTypeFields and useOpenLibs";
+                let known =
+                    "health, actions, ignoreDifferences, ignoreResourceUpdates, knownTypeFields and useOpenLibs";
                 return Err(wrong(key, None, format!("{what:?} is not known; there are {known}")));
             }
         }

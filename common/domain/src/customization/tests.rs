@@ -12,7 +12,10 @@ fn keys_of_argo_cd_are_read_as_they_stand() {
         ("resource.customizations.ignoreDifferences.apps_Deployment", "jsonPointers:\n- /spec/replicas\n"),
         ("resource.customizations.ignoreDifferences.all", "managedFieldsManagers: [kube-controller-manager]\n"),
         ("resource.customizations.ignoreResourceUpdates.all", "jsonPointers: [/status]\n"),
-        ("resource.customizations.actions.apps_Deployment", "discovery.lua: |\n  return {}\ndefinitions:\n- name: up\n  action.lua: |\n    return obj\n"),
+        (
+            "resource.customizations.actions.apps_Deployment",
+            "discovery.lua: |\n  return {}\ndefinitions:\n- name: up\n  action.lua: |\n    return obj\n",
+        ),
         ("url", "https://argocd"),
     ]))
     .expect("settings");
@@ -33,7 +36,10 @@ fn the_single_map_of_old_means_the_same() {
     let text = "apps/Deployment:\n  health.lua: |\n    return {}\n  ignoreDifferences: |\n    jqPathExpressions:\n    - .spec.replicas\n\"*.crossplane.io/*\":\n  health.lua: return nil\n  health.lua.useOpenLibs: true\n";
     let parsed = parse(&data(&[("resource.customizations", text)])).expect("settings");
     assert!(parsed.customizations.health_of("apps", "Deployment").is_some());
-    assert_eq!(parsed.customizations.health_of("ec2.crossplane.io", "VPC").map(|(key, _)| key), Some("*.crossplane.io/*"));
+    assert_eq!(
+        parsed.customizations.health_of("ec2.crossplane.io", "VPC").map(|(key, _)| key),
+        Some("*.crossplane.io/*")
+    );
     assert_eq!(parsed.customizations.ignore_differences["apps/Deployment"].jq_path_expressions, [".spec.replicas"]);
     assert_eq!(parsed.warnings.len(), 1);
 }
@@ -57,14 +63,30 @@ fn the_exact_kind_goes_before_patterns_and_a_longer_one_before_a_shorter() {
 #[test]
 fn what_is_wrong_is_named_with_key_and_line() {
     for (key, value, want) in [
-        ("resource.customizations.ignoreDifferences.apps_Deployment", "jsonPointers:\n- spec\n", "apps_Deployment, line 1: .jsonPointers[0]"),
-        ("resource.customizations.ignoreDifferences.apps_Deployment", "a: 1\njqPathExpressions:\n- .a\n", "line 1: .a is not known"),
-        ("resource.customizations.ignoreDifferences.apps_Deployment", "jqPathExpressions:\n- '.a['\n", "no jq expression"),
+        (
+            "resource.customizations.ignoreDifferences.apps_Deployment",
+            "jsonPointers:\n- spec\n",
+            "apps_Deployment, line 1: .jsonPointers[0]",
+        ),
+        (
+            "resource.customizations.ignoreDifferences.apps_Deployment",
+            "a: 1\njqPathExpressions:\n- .a\n",
+            "line 1: .a is not known",
+        ),
+        (
+            "resource.customizations.ignoreDifferences.apps_Deployment",
+            "jqPathExpressions:\n- '.a['\n",
+            "no jq expression",
+        ),
         ("resource.customizations.ignoreDifferences.apps_Deployment", "jsonPointers:\n- /a\n b: [\n", "line "),
         ("resource.customizations.health.a_b_c", "return", "is no kind"),
         ("resource.customizations.healthy.apps_Deployment", "return", "not known"),
         ("resource.customizations.actions.apps_Deployment", "definitions: [{name: x}]", "needs name and action.lua"),
-        ("resource.customizations", "apps/Deployment:\n  ignoreDifferences: |\n    jsonPointers: [a]\n", "apps/Deployment: ignoreDifferences"),
+        (
+            "resource.customizations",
+            "apps/Deployment:\n  ignoreDifferences: |\n    jsonPointers: [a]\n",
+            "apps/Deployment: ignoreDifferences",
+        ),
     ] {
         let error = parse(&data(&[(key, value)])).expect_err(want).to_string();
         assert!(error.starts_with(key) && error.contains(want), "{error}");

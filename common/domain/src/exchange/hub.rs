@@ -375,7 +375,8 @@ mod tests {
             generation,
             rows: Digest::of(b"rows"),
             reported: Digest::of(b"r"),
-            watches_live, frozen: vec![],
+            watches_live,
+            frozen: vec![],
         }
     }
 

@@ -353,7 +353,8 @@ impl IdentityRecord {
             self.kube_system_uid = found;
         } else {
             let known = self.kube_system_uid.clone();
-            let since = self.replaced.as_ref().filter(|replaced| replaced.found == found).map_or(now, |seen| seen.since);
+            let since =
+                self.replaced.as_ref().filter(|replaced| replaced.found == found).map_or(now, |seen| seen.since);
             self.replaced = Some(Replaced { since, known: known.clone(), found: found.clone() });
             self.alert(AlertKind::OtherCluster, "", from, now);
             return Some(Refusal::OtherCluster { known, found });

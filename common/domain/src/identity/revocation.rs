@@ -29,7 +29,9 @@ pub struct Revocation {
 
 /// A line that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} is no revocation ({problem}): restore the file, or correct the line; while it cannot be read nobody can be let in safely")]
+#[error(
+    "line {line} is no revocation ({problem}): restore the file, or correct the line; while it cannot be read nobody can be let in safely"
+)]
 pub struct Unreadable {
     /// Which, from 1.
     pub line: usize,
@@ -68,7 +70,13 @@ mod tests {
 
     fn revocation(serial: &str) -> Revocation {
         let (by, reason) = ("ann".into(), "stolen\nlaptop".into());
-        Revocation { at: from_millis(1_700_000_000_000), cluster: Uuid::from_u128(1), serial: serial.into(), by, reason }
+        Revocation {
+            at: from_millis(1_700_000_000_000),
+            cluster: Uuid::from_u128(1),
+            serial: serial.into(),
+            by,
+            reason,
+        }
     }
 
     #[test]

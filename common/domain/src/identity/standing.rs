@@ -44,7 +44,9 @@ impl IdentityRecord {
             return say(
                 TrustState::Revoked,
                 format!("revoked by {} at {}{why}", word.by, word.at),
-                format!("windlass cluster rejoin {name} makes a new identity; windlass cluster remove {name} forgets it"),
+                format!(
+                    "windlass cluster rejoin {name} makes a new identity; windlass cluster remove {name} forgets it"
+                ),
             );
         }
         if let Some(found) = &self.quarantined {
@@ -66,7 +68,9 @@ impl IdentityRecord {
                     "since {}: the agent is in a cluster whose kube-system has uid {}, known is {}",
                     found.since, found.found, found.known
                 ),
-                format!("windlass cluster approve {name}, if the cluster was made anew; else correct the agent's kubeconfig"),
+                format!(
+                    "windlass cluster approve {name}, if the cluster was made anew; else correct the agent's kubeconfig"
+                ),
             );
         }
         if let Some(found) = &self.report_only {

@@ -4,7 +4,7 @@
 //! 2. Once every replica of the hub knows it, agents' certificates are signed by it. An agent that uses such a certificate has both authorities on disk:
 //!    that use is its acknowledgement.
 //! 3. When every cluster has acknowledged, or a person does without those that have not, the old one is retired: listeners show certificates of the new
-//!    one, and nobody trusts the old one any more.
+//!    one, and the hub takes none of the old one any more. An agent forgets the old one with its next certificate.
 
 use std::time::Duration;
 
@@ -105,12 +105,7 @@ pub fn missing(entries: &[AuthorityEntry], holders: &[Holder]) -> Vec<Holder> {
 ///
 /// # Errors
 /// When it does not fit where the rotation stands.
-pub fn advance(
-    entries: &[AuthorityEntry],
-    holders: &[Holder],
-    wish: Wish,
-    now: Timestamp,
-) -> Result<Advance, NotNow> {
+pub fn advance(entries: &[AuthorityEntry], holders: &[Holder], wish: Wish, now: Timestamp) -> Result<Advance, NotNow> {
     let numbers: Vec<u64> = trusted(entries).map(|entry| entry.number).collect();
     let next = entries.iter().map(|entry| entry.number + 1).max().unwrap_or(0);
     match (wish, numbers.split_last()) {
@@ -152,7 +147,11 @@ mod tests {
         assert_eq!((number(100_000), number(114_999), number(115_000)), (Some(1), Some(1), Some(2)));
         assert_eq!(serving(&entries).map(|entry| entry.number), Some(1), "what listeners show is what all trust");
         assert_eq!(trusted(&entries).count(), 2);
-        assert_eq!(signing(&[entry(0, 100, false)], from_millis(100)).map(|entry| entry.number), Some(0), "the first one at once");
+        assert_eq!(
+            signing(&[entry(0, 100, false)], from_millis(100)).map(|entry| entry.number),
+            Some(0),
+            "the first one at once"
+        );
     }
 
     #[test]

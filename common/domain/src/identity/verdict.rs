@@ -52,7 +52,9 @@ pub enum Refusal {
         at: Timestamp,
     },
     /// Its time is over for longer than the grace.
-    #[error("the certificate ended at {at}, more than 90 days ago: join again with a new token (windlass cluster rejoin)")]
+    #[error(
+        "the certificate ended at {at}, more than 90 days ago: join again with a new token (windlass cluster rejoin)"
+    )]
     TooLate {
         /// When.
         at: Timestamp,
@@ -81,7 +83,9 @@ pub enum Refusal {
         found: String,
     },
     /// There is nothing that a person's word would change.
-    #[error("nothing waits for an approval; windlass cluster get shows what the cluster's identity is, and alerts with the serial that --serial takes")]
+    #[error(
+        "nothing waits for an approval; windlass cluster get shows what the cluster's identity is, and alerts with the serial that --serial takes"
+    )]
     NothingToApprove,
 }
 

@@ -85,9 +85,9 @@ fn counterpart(from: &Value, to: &Value, path: &[Step]) -> Option<Path> {
                 let (Some(ours), Some(others)) = lists else { return None };
                 let element = ours.get(*place)?;
                 let place = match name_in_list(&name, ours, others, element) {
-                    Some(wanted) => {
-                        others.iter().position(|other| name_in_list(&name, ours, others, other).as_ref() == Some(&wanted))?
-                    }
+                    Some(wanted) => others
+                        .iter()
+                        .position(|other| name_in_list(&name, ours, others, other).as_ref() == Some(&wanted))?,
                     None => *place,
                 };
                 (here, there) = (Some(element), others.get(place));

@@ -75,13 +75,15 @@ fn an_ignored_difference_is_none_and_neither_is_its_ownership() {
         let mut rule = rule;
         (rule["group"], rule["kind"]) = (json!("apps"), json!("Deployment"));
         let selection = rules(json!([rule.clone()])).for_object(&key("apps", "Deployment", "web"));
-        let baseline = Baseline::of_response_ignoring(&response, &response, &ignored(&selection, &response)).expect("one");
+        let baseline =
+            Baseline::of_response_ignoring(&response, &response, &ignored(&selection, &response)).expect("one");
         let compare = |live: &Value| baseline.compare_ignoring(live, &ignored(&selection, live));
         assert_eq!(compare(&deployment(7, "a", &all)), Comparison::Same, "{rule}");
         assert_eq!(compare(&deployment(7, "a", &taken)), Comparison::Same, "{rule}");
         assert!(compare(&deployment(2, "b", &all)).is_drift(), "{rule}");
         assert_eq!(baseline.compare(&response), Comparison::OtherRules, "{rule}: other rules, another comparison");
-        let kept: Baseline = serde_json::from_value(serde_json::to_value(&baseline).expect("json")).expect("a baseline");
+        let kept: Baseline =
+            serde_json::from_value(serde_json::to_value(&baseline).expect("json")).expect("a baseline");
         assert_eq!(kept, baseline);
     }
 }
@@ -95,10 +97,12 @@ fn elements_that_are_ignored_come_and_go() {
         "k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:image": {}},
         "k:{\"name\":\"sidecar\"}": {".": {}, "f:name": {}, "f:image": {}}}}}}});
     let mut response = deployment(1, "a", &owned);
-    response["spec"]["template"]["spec"]["containers"] = json!([{"name": "sidecar", "image": "s1"}, {"name": "web", "image": "a"}]);
+    response["spec"]["template"]["spec"]["containers"] =
+        json!([{"name": "sidecar", "image": "s1"}, {"name": "web", "image": "a"}]);
     let baseline = Baseline::of_response_ignoring(&response, &response, &ignored(&selection, &response)).expect("one");
     let mut live = response.clone();
-    live["spec"]["template"]["spec"]["containers"] = json!([{"name": "web", "image": "a"}, {"name": "sidecar", "image": "s2"}]);
+    live["spec"]["template"]["spec"]["containers"] =
+        json!([{"name": "web", "image": "a"}, {"name": "sidecar", "image": "s2"}]);
     assert_eq!(baseline.compare_ignoring(&live, &ignored(&selection, &live)), Comparison::Same);
     live["spec"]["template"]["spec"]["containers"][0]["image"] = json!("b");
     assert!(baseline.compare_ignoring(&live, &ignored(&selection, &live)).is_drift());
@@ -107,9 +111,10 @@ fn elements_that_are_ignored_come_and_go() {
 #[test]
 fn what_an_object_is_known_by_stays() {
     let object = json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", "uid": "u", "labels": {"a": "b"}}, "spec": 1});
-    let selection = rules(json!([{"kind": "X", "jsonPointers": ["/metadata", "/metadata/name", "/kind", "/metadata/labels"],
+    let selection =
+        rules(json!([{"kind": "X", "jsonPointers": ["/metadata", "/metadata/name", "/kind", "/metadata/labels"],
         "jqPathExpressions": ["."]}]))
-    .for_object(&key("", "X", "x"));
+        .for_object(&key("", "X", "x"));
     let left = ignored(&selection, &object).without(&object).into_owned();
     assert_eq!(left, json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", "uid": "u"}, "spec": 1}));
 }

@@ -63,7 +63,7 @@ fn cluster_role(rules: Value) -> [Value; 2] {
 
 fn role(name: &str, namespace: &str, rules: Value) -> [Value; 2] {
     let metadata = json!({"name": name, "namespace": namespace, "labels": labels()});
-    let role = json!({"apiVersion": RBAC, "kind": "Role", "metadata": metadata.clone(), "rules": rules});
+    let role = json!({"apiVersion": RBAC, "kind": "Role", "metadata": metadata, "rules": rules});
     let reference = json!({"apiGroup": RBAC_GROUP, "kind": "Role", "name": name});
     let binding = json!({"apiVersion": RBAC, "kind": "RoleBinding", "metadata": metadata, "roleRef": reference, "subjects": subject()});
     [role, binding]

@@ -74,10 +74,15 @@ impl InstallOptions {
     pub fn check(&self) -> Result<(), InvalidInstall> {
         let bad = |option: &'static str, problem: String| Err(InvalidInstall { option, problem });
         if self.namespaces.len() > MOST_NAMESPACES {
-            return bad("namespaces", format!("{} are more than the limit of {MOST_NAMESPACES}", self.namespaces.len()));
+            return bad(
+                "namespaces",
+                format!("{} are more than the limit of {MOST_NAMESPACES}", self.namespaces.len()),
+            );
         }
         match (self.profile, self.namespaces.is_empty()) {
-            (Profile::Namespaces, true) => return bad("namespaces", "the profile `namespaces` needs at least one".into()),
+            (Profile::Namespaces, true) => {
+                return bad("namespaces", "the profile `namespaces` needs at least one".into());
+            }
             (Profile::Admin | Profile::Impersonate, false) => {
                 return bad("namespaces", "only the profile `namespaces` has namespaces".into());
             }
@@ -150,7 +155,10 @@ fn is_label(text: &str) -> bool {
 
 fn is_reference(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
-    !text.is_empty() && text.len() <= LONGEST && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain)
+    !text.is_empty()
+        && text.len() <= LONGEST
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(plain)
 }
 
 fn is_proxy(text: &str) -> bool {

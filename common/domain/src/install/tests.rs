@@ -17,7 +17,8 @@ fn each_profile_grants_what_it_says_and_no_more() {
     let admin = kinds(&InstallOptions::default());
     assert!(admin.contains(&"ClusterRoleBinding /windlass-agent".to_owned()), "{admin:?}");
     assert!(!admin.iter().any(|kind| kind.starts_with("Role ")));
-    let options = InstallOptions { profile: Profile::Namespaces, namespaces: vec!["a".into(), "b".into()], ..Default::default() };
+    let options =
+        InstallOptions { profile: Profile::Namespaces, namespaces: vec!["a".into(), "b".into()], ..Default::default() };
     let some = objects(&options, IMAGE, None);
     let text = to_yaml(&some);
     assert!(!text.contains("cluster-admin") && text.contains("--namespaces=a,b"), "{text}");
@@ -37,11 +38,15 @@ fn two_replicas_come_with_a_disruption_budget() {
 #[test]
 fn a_mirror_stands_for_the_images_own_registry() {
     let image = |image: Option<&str>, registry: Option<&str>| {
-        InstallOptions { image: image.map(Into::into), registry: registry.map(Into::into), ..Default::default() }.image_of("windlass-agent:1")
+        InstallOptions { image: image.map(Into::into), registry: registry.map(Into::into), ..Default::default() }
+            .image_of("windlass-agent:1")
     };
     assert_eq!(image(None, None), "windlass-agent:1");
     assert_eq!(image(None, Some("mirror.test:5000/")), "mirror.test:5000/windlass-agent:1");
-    assert_eq!(image(Some("hub.test/team/agent@sha256:ab"), Some("mirror.test/x")), "mirror.test/x/team/agent@sha256:ab");
+    assert_eq!(
+        image(Some("hub.test/team/agent@sha256:ab"), Some("mirror.test/x")),
+        "mirror.test/x/team/agent@sha256:ab"
+    );
     assert_eq!(image(Some("team/agent:2"), Some("mirror.test")), "mirror.test/team/agent:2");
 }
 

@@ -4,7 +4,7 @@ use super::fence::KindRule;
 use super::pattern::NamePattern;
 use super::repository::{InvalidRepositoryPattern, RepositoryRule};
 use super::{InvalidProject, ProjectDestination, ProjectSpec, ResourceRule, SyncWindow};
-use crate::duration;
+use crate::duration::{self, NotADuration};
 use crate::window::Cron;
 
 /// Argo CD's limit, in characters.
@@ -44,7 +44,9 @@ fn check_window(at: &str, window: &SyncWindow) -> Result<(), InvalidProject> {
     if window.description.chars().count() > MAX_DESCRIPTION {
         return Err(field(&format!("{at}.description"), format!("is longer than {MAX_DESCRIPTION} characters")));
     }
-    duration::parse(&window.duration).map_err(|error| field(&format!("{at}.duration"), error.to_string()))?;
+    let no_unit = window.duration.trim().bytes().all(|byte| byte.is_ascii_digit());
+    let length = if no_unit { Err(NotADuration(window.duration.clone())) } else { duration::parse(&window.duration) };
+    length.map_err(|error| field(&format!("{at}.duration"), error.to_string()))?;
     let lists =
         [("applications", &window.applications), ("namespaces", &window.namespaces), ("clusters", &window.clusters)];
     for (list, globs) in lists {

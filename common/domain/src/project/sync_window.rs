@@ -69,7 +69,8 @@ impl SyncWindow {
         any && if self.and_operator { given.all(|matches| matches) } else { given.any(|matches| matches) }
     }
 
-    fn window(&self) -> Window {
+    /// When it is active, whatever it is about.
+    pub fn window(&self) -> Window {
         Window {
             kind: self.kind,
             schedule: self.schedule.clone(),

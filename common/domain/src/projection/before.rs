@@ -17,10 +17,7 @@ pub fn differs_before_first_apply(dry_run_response: &Value, live: &Value) -> Res
 }
 
 /// The same in everything but what is ignored, and in what `live` says is ours and the apply would give up.
-pub fn differs_ignoring(
-    response: (&Value, &Ignored),
-    live: (&Value, &Ignored),
-) -> Result<bool, ProjectionError> {
+pub fn differs_ignoring(response: (&Value, &Ignored), live: (&Value, &Ignored)) -> Result<bool, ProjectionError> {
     let differs = |of: &Value, ignored: &Ignored| {
         let Some(fields) = FieldSet::of_entry(of, MANAGER)? else { return Ok(false) };
         let tree = if ignored.is_empty() { fields.tree() } else { reduced(&fields, of, ignored).tree() };

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use super::MANAGER;
 use super::element::Elements;
 use super::entry::{entries, entry, text};
 use super::field_set::FieldSet;
 use super::tree::{Node, Tree};
-use super::MANAGER;
 use crate::ignore::{Ignored, Path, Step};
 
 /// The places of an object that a field manager owns, by whatever operation.

@@ -210,9 +210,12 @@ impl Planned<'_> {
                     self.plan.kept.push((key.clone(), format!("{option} keeps it")));
                 }
             }
+            // What was brought already is not written again because nobody can tell how it stands.
+            (ObjectState::Incomparable(_), Some(digest)) if !self.intent.manual && self.is_brought(key, digest) => {}
             (state, Some(digest)) => match self.apply_reason(state, digest) {
                 Some(reason) => {
-                    let adopt = matches!(state, ObjectState::Unadopted | ObjectState::Incomparable(_));
+                    let first = matches!(state, ObjectState::Unadopted | ObjectState::Incomparable(_));
+                    let adopt = first && !self.is_brought(key, digest);
                     self.push(key, standing, Verb::Apply { digest, adopt }, reason);
                 }
                 None if *state == ObjectState::Synced && !self.intent.is_partial() => {
@@ -275,6 +278,10 @@ impl Planned<'_> {
             }
             _ => None,
         }
+    }
+
+    fn is_brought(&self, key: &ResourceKey, digest: Digest) -> bool {
+        self.facts.inventory.entries.get(key).is_some_and(|entry| entry.digest == Some(digest))
     }
 
     fn out_of_sync_only(&self) -> bool {

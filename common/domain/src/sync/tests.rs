@@ -2,6 +2,7 @@ use super::*;
 
 mod options;
 mod order;
+mod rules;
 
 use crate::bundle::BundleEntry;
 use crate::discovery::ApiResource;

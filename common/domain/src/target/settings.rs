@@ -191,11 +191,7 @@ impl TargetSettings {
                 .and_then(|policy| policy.timeout.as_deref())
                 .and_then(|text| duration::parse(text).ok())
                 .map(|timeout| timeout.as_secs().max(1)),
-            ignore_differences: spec
-                .ignore_differences
-                .iter()
-                .filter_map(crate::ignore::read)
-                .collect(),
+            ignore_differences: spec.ignore_differences.iter().filter_map(crate::ignore::read).collect(),
             observe: policy.is_some_and(|policy| policy.observe),
             prune_limits: policy.and_then(|policy| policy.prune_limits),
             windows: Vec::new(),

@@ -57,8 +57,7 @@ fn bracketed(ip: &str) -> String {
 
 fn ingress(object: &Value) -> Vec<String> {
     let tls = texts(object, "/spec/tls");
-    let secured: Vec<&str> =
-        tls.iter().flat_map(|one| texts(one, "/hosts")).filter_map(|host| host.as_str()).collect();
+    let secured: Vec<&str> = tls.iter().flat_map(|one| texts(one, "/hosts")).filter_map(|host| host.as_str()).collect();
     let everywhere = !tls.is_empty() && secured.is_empty();
     let mut urls = Vec::new();
     for rule in texts(object, "/spec/rules") {
@@ -113,8 +112,10 @@ mod tests {
 
     #[test]
     fn a_service_is_reached_at_its_load_balancer() {
-        let service = |kind: &str| json!({"spec": {"type": kind, "ports": [{"port": 80}, {"port": 443}, {"port": 9000}]},
-            "status": {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}});
+        let service = |kind: &str| {
+            json!({"spec": {"type": kind, "ports": [{"port": 80}, {"port": 443}, {"port": 9000}]},
+            "status": {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}})
+        };
         assert_eq!(of(&key("", "Service"), &service("LoadBalancer")), ["http://lb.example", "https://lb.example"]);
         assert!(of(&key("", "Service"), &service("ClusterIP")).is_empty());
     }

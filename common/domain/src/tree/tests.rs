@@ -82,7 +82,8 @@ fn owners_in_a_circle_end() {
 #[test]
 fn a_pod_says_how_it_is() {
     let mut pod = object("v1", "Pod", "a", &[]);
-    pod["spec"] = json!({"restartPolicy": "Always", "nodeName": "n1", "containers": [{"image": "registry.example/web:1"}]});
+    pod["spec"] =
+        json!({"restartPolicy": "Always", "nodeName": "n1", "containers": [{"image": "registry.example/web:1"}]});
     pod["status"] = json!({"phase": "Running", "containerStatuses":
         [{"ready": false, "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}}]});
     let tree = build(&[root(&pod)], vec![Member::of(&pod)]);

@@ -9,13 +9,25 @@ const MONITORING: &str = "monitoring.coreos.com";
 /// `Available=Degraded` is its own third word: some replicas are missing.
 const PROMETHEUS: super::super::Check = prometheus;
 
+/// What is written into a Grafana: not there, or not taken by it.
+const fn grafana_content(synchronized: &'static [&'static str]) -> Summary {
+    Summary::of(synchronized)
+        .stop(&["spec.suspend"])
+        .bad(&["InvalidSpec", "NoMatchingInstance", "NoMatchingFolder"])
+        .fails(&["ApplyFailed"])
+        .silent_is_healthy()
+}
+
 pub(super) const KINDS: &[Entry] = &[
     Entry::own(MONITORING, "Prometheus", PROMETHEUS),
     Entry::own(MONITORING, "PrometheusAgent", PROMETHEUS),
     Entry::own(MONITORING, "Alertmanager", PROMETHEUS),
     Entry::own(MONITORING, "ThanosRuler", PROMETHEUS),
     Entry::own("grafana.integreatly.org", "Grafana", grafana),
-    Entry::summary("grafana.integreatly.org", "*", Summary::of(&["DashboardSynchronized"]).silent_is_healthy()),
+    Entry::summary("grafana.integreatly.org", "GrafanaDashboard", grafana_content(&["DashboardSynchronized"])),
+    Entry::summary("grafana.integreatly.org", "GrafanaDatasource", grafana_content(&["DatasourceSynchronized"])),
+    Entry::summary("grafana.integreatly.org", "GrafanaFolder", grafana_content(&["FolderSynchronized"])),
+    Entry::summary("grafana.integreatly.org", "*", grafana_content(&[])),
     Entry::summary(
         "loki.grafana.com",
         "LokiStack",

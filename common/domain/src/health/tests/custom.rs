@@ -3,17 +3,26 @@ use super::*;
 /// Fixture and message of kinds that no file knows; the status is in the name, `none` where there is no check.
 pub(super) const CASES: &[(&str, &str)] = &[
     ("custom/healthy-cert-manager-certificate", "Certificate is up to date and has not expired"),
-    ("custom/progressing-cert-manager-issuing", "Issuing certificate as Secret does not exist (since 2026-11-23T10:00:00Z)"),
+    (
+        "custom/progressing-cert-manager-issuing",
+        "Issuing certificate as Secret does not exist (since 2026-11-23T10:00:00Z)",
+    ),
     ("custom/progressing-cert-manager-older-generation", "Waiting for Ready to be about the latest change"),
     ("custom/healthy-flux-kustomization", "Applied revision: main@sha1:4f1a"),
-    ("custom/progressing-flux-kustomization", "Running health checks for revision main@sha1:77aa with a timeout of 2m (since 2026-11-23T10:00:00Z)"),
+    (
+        "custom/progressing-flux-kustomization",
+        "Running health checks for revision main@sha1:77aa with a timeout of 2m (since 2026-11-23T10:00:00Z)",
+    ),
     ("custom/progressing-flux-unobserved", "Waiting for its controller to look at the latest change"),
     ("custom/suspended-flux-kustomization", "Told not to be reconciled"),
     ("custom/degraded-flux-helm-release", "Failed to upgrade after 3 attempt(s) (since 2026-11-23T10:00:00Z)"),
     ("custom/healthy-gateway", "Address assigned to the Gateway, 1/1 envoy replicas available"),
     ("custom/progressing-gateway", "Waiting for Programmed to be about the latest change"),
     ("custom/healthy-keda-scaled-object", "ScaledObject is defined correctly and is ready for scaling"),
-    ("custom/progressing-keda-scaled-object", "ScaledObject doesn't have correct scaleTargetRef specification (since 2026-11-23T10:00:00Z)"),
+    (
+        "custom/progressing-keda-scaled-object",
+        "ScaledObject doesn't have correct scaleTargetRef specification (since 2026-11-23T10:00:00Z)",
+    ),
     ("custom/healthy-cnpg-cluster", "Cluster is Ready"),
     ("custom/progressing-cnpg-cluster", "Cluster Is Not Ready (since 2026-11-23T10:00:00Z)"),
     ("custom/healthy-knative-service", ""),
@@ -28,7 +37,10 @@ pub(super) const CASES: &[(&str, &str)] = &[
         "update failed: AccessDenied: User is not authorized to perform: s3:PutBucketTagging (since 2026-11-23T10:00:00Z)",
     ),
     ("custom/degraded-operator", "2 of 3 members are gone (since 2026-11-23T10:00:00Z)"),
-    ("custom/degraded-tekton-run", "Tasks Completed: 3 (Failed: 1, Cancelled 0), Skipped: 2 (since 2026-11-23T10:00:00Z)"),
+    (
+        "custom/degraded-tekton-run",
+        "Tasks Completed: 3 (Failed: 1, Cancelled 0), Skipped: 2 (since 2026-11-23T10:00:00Z)",
+    ),
     ("custom/healthy-prometheus", ""),
     ("custom/healthy-observed-only", ""),
     ("custom/none-istio-virtual-service", ""),

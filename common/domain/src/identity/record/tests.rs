@@ -76,7 +76,7 @@ fn the_next_certificate_is_the_current_one_from_its_first_use_on() {
     assert_eq!(world.call("2"), full());
     assert_eq!((world.record.current.as_deref(), world.record.next.as_deref()), (Some("2"), None));
     assert_eq!(world.call("1"), full(), "what was under way ends by itself");
-    world.now = world.now + OVERLAP + Duration::from_secs(1);
+    world.now += OVERLAP + Duration::from_secs(1);
     assert_eq!(world.call("1"), superseded("1"));
     assert_eq!(world.renew("1", "home"), superseded("1"), "nor is it renewed");
     assert_eq!(world.call("2"), full());
@@ -104,7 +104,7 @@ fn who_keeps_knocking_is_alerted_once_in_a_while_and_fills_nothing() {
     let before = world.record.clone();
     world.call("0");
     assert_eq!(world.record, before, "nothing to write");
-    world.now = world.now + ALERT_EVERY;
+    world.now += ALERT_EVERY;
     world.call("0");
     assert_eq!(world.alerts(), [(AlertKind::SupersededCertificate, 2)]);
     for n in 0..1000 {
@@ -119,7 +119,7 @@ fn an_approved_certificate_is_the_current_one_and_the_other_is_refused_at_once()
     let mut world = World::joined();
     world.issue("2");
     world.call("2");
-    world.now = world.now + HOUR;
+    world.now += HOUR;
     assert_eq!(world.call("1"), superseded("1"));
     assert_eq!(world.happens(Event::Approved { serial: Some("1".into()) }), full());
     assert_eq!((world.call("1"), world.call("2")), (full(), superseded("2")));
@@ -153,7 +153,10 @@ fn a_quarantine_holds_for_everybody_until_a_person_ends_it() {
         world.greet(instance, "home");
     }
     let refused = Verdict::Refused(Refusal::Quarantined);
-    assert_eq!((world.call("1"), world.renew("1", "home"), world.greet(2, "home")), (refused.clone(), refused.clone(), refused));
+    assert_eq!(
+        (world.call("1"), world.renew("1", "home"), world.greet(2, "home")),
+        (refused.clone(), refused.clone(), refused)
+    );
     assert_eq!(world.happens(Event::Approved { serial: None }), full());
     assert_eq!((world.call("1"), world.greet(2, "home"), world.greet(2, "home")), (full(), full(), full()));
     let mut world = World::joined();
@@ -183,7 +186,9 @@ fn a_revoked_cluster_is_refused_everywhere_until_it_joins_again() {
 #[test]
 fn what_a_certificate_that_ended_may_do_depends_on_its_age() {
     // (days after its end, a call, a renewal, reports only afterwards)
-    for (days, renewed, report_only) in [(0, true, false), (1, true, false), (14, true, false), (15, true, true), (90, true, true), (91, false, false)] {
+    for (days, renewed, report_only) in
+        [(0, true, false), (1, true, false), (14, true, false), (15, true, true), (90, true, true), (91, false, false)]
+    {
         let mut world = World::joined();
         world.now = world.end + days * DAY;
         assert_eq!(world.call("1"), Verdict::Refused(Refusal::Ended { at: world.end }), "{days}");
@@ -196,7 +201,11 @@ fn what_a_certificate_that_ended_may_do_depends_on_its_age() {
         world.issue("2");
         world.end = world.now + 7 * DAY;
         let mode = if report_only { Mode::ReportOnly } else { Mode::Full };
-        assert_eq!((world.call("2"), world.greet(1, "home")), (Verdict::Admitted(mode), Verdict::Admitted(mode)), "{days}");
+        assert_eq!(
+            (world.call("2"), world.greet(1, "home")),
+            (Verdict::Admitted(mode), Verdict::Admitted(mode)),
+            "{days}"
+        );
         if report_only {
             assert_eq!(world.happens(Event::Approved { serial: None }), full());
             assert_eq!(world.call("2"), full());
@@ -243,5 +252,8 @@ fn a_record_of_before_takes_the_newest_two_certificates() {
     assert_eq!((world.call("2"), world.call("1")), (full(), superseded("1")));
     assert_eq!(world.call("3"), full());
     let empty = serde_json::to_string(&IdentityRecord::default()).expect("JSON");
-    assert_eq!((empty.as_str(), serde_json::from_str::<IdentityRecord>("{}").ok()), ("{}", Some(IdentityRecord::default())));
+    assert_eq!(
+        (empty.as_str(), serde_json::from_str::<IdentityRecord>("{}").ok()),
+        ("{}", Some(IdentityRecord::default()))
+    );
 }
