@@ -22,10 +22,10 @@ use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
 use windlass_domain::exchange::Hello;
+use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::identity::record::IdentityRecord;
 use windlass_domain::identity::trust::{AuthorityEntry, Holder};
 use windlass_domain::identity::verdict::Verdict;
-use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::name::ApplicationName;
 use windlass_domain::project::{AppProject, ProjectManifest};
 use windlass_domain::status::{ResourceStatus, StatusDelta};
@@ -194,7 +194,7 @@ pub trait Store: Send + Sync + 'static {
     /// A cluster's identity.
     async fn identity(&self, cluster: Uuid) -> Result<IdentityRecord>;
     /// Has the domain decide what an event means for a cluster's identity, in one transaction. Nothing is written where nothing changes. A revocation also
-    /// marks the certificates, and voids tokens; an approval of a certificate that is not the cluster's, or not good, is refused as unknown.
+    /// marks the certificates; with it, and with a quarantine, the cluster's tokens go, spent ones too; an approval of a certificate that is not the cluster's, or not good, is refused as unknown.
     async fn change_identity(&self, cluster: Uuid, change: &IdentityEvent, now: Timestamp) -> Result<Verdict>;
     /// Clusters whose identity changed after a revision of the feed, and its newest one.
     async fn identities_changed(&self, after: u64) -> Result<(u64, Vec<Uuid>)>;

@@ -53,7 +53,8 @@ pub(super) async fn holders(store: &SqlStore) -> Result<Vec<Holder>> {
     for row in tx.all(text, args![]).await? {
         let record = row.opt_json::<windlass_domain::identity::record::IdentityRecord>("record")?;
         let current = record.and_then(|record| record.current.or(record.next));
-        let text = "SELECT authority FROM certificates WHERE cluster = $1 AND revoked = 0 AND (serial = $2 OR $2 IS NULL)
+        let text =
+            "SELECT authority FROM certificates WHERE cluster = $1 AND revoked = 0 AND (serial = $2 OR $2 IS NULL)
             ORDER BY issued_at DESC, serial LIMIT 1";
         let Some(certificate) = tx.optional(text, args![row.uuid("uid")?, current]).await? else { continue };
         holders.push(Holder {

@@ -67,7 +67,8 @@ pub(super) async fn set_agents_address(store: &SqlStore, cluster: Uuid, address:
 }
 
 pub(super) async fn agents_address(store: &SqlStore, cluster: Uuid) -> Result<Option<String>> {
-    let row = store.db.read().await?.optional("SELECT agents_address FROM clusters WHERE uid = $1", args![cluster]).await?;
+    let row =
+        store.db.read().await?.optional("SELECT agents_address FROM clusters WHERE uid = $1", args![cluster]).await?;
     row.map_or(Ok(None), |row| row.opt_text("agents_address"))
 }
 

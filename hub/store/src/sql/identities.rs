@@ -62,6 +62,9 @@ pub(super) async fn change(store: &SqlStore, cluster: Uuid, change: &IdentityEve
         Event::Revoked { serial, .. } => revoke(&mut write, cluster, serial.as_deref()).await?,
         _ => false,
     };
+    if after.quarantined.is_some() && before.quarantined.is_none() {
+        drop_tokens(&mut write, cluster).await?;
+    }
     if after != before || revoked {
         save(&mut write, cluster, &after).await?;
         write.commit().await?;
@@ -75,16 +78,20 @@ async fn is_good(write: &mut Write, cluster: Uuid, serial: &str, now: Timestamp)
     Ok(known.is_some_and(|known| known.cluster == cluster && !known.revoked && known.not_after > now))
 }
 
-/// Whether anything was not revoked before. With a cluster go its tokens that nobody has used.
+/// Whether anything was not revoked before. With a cluster go its tokens.
 async fn revoke(write: &mut Write, cluster: Uuid, serial: Option<&str>) -> Result<bool> {
     let Some(serial) = serial else {
-        let text = "UPDATE join_tokens SET void = 1 WHERE cluster = $1 AND key_digest IS NULL AND void = 0";
-        let tokens = write.execute(text, args![cluster]).await?;
+        let tokens = drop_tokens(write, cluster).await?;
         let text = "UPDATE certificates SET revoked = 1 WHERE cluster = $1 AND revoked = 0";
         return Ok(write.execute(text, args![cluster]).await? + tokens > 0);
     };
     let text = "UPDATE certificates SET revoked = 1 WHERE cluster = $1 AND serial = $2 AND revoked = 0";
     Ok(write.execute(text, args![cluster, serial]).await? > 0)
+}
+
+/// Every token, those that were spent too: who spent one could ask with it again, and a join is a person's word that the cluster is trusted.
+async fn drop_tokens(write: &mut Write, cluster: Uuid) -> Result<u64> {
+    write.execute("DELETE FROM join_tokens WHERE cluster = $1", args![cluster]).await
 }
 
 /// The cluster's view shows its identity: both get the same revision.

@@ -15,7 +15,9 @@ const MOST_FAILURES: i64 = 5;
 
 pub(super) async fn put(store: &SqlStore, token: Uuid, options: &str) -> Result<()> {
     let mut write = store.write().await?;
-    write.execute("INSERT INTO installs (token, options, fetched_at) VALUES ($1, $2, NULL)", args![token, options]).await?;
+    write
+        .execute("INSERT INTO installs (token, options, fetched_at) VALUES ($1, $2, NULL)", args![token, options])
+        .await?;
     write.commit().await
 }
 
@@ -42,7 +44,9 @@ pub(super) async fn fetch(
         return Ok(Err(refusal));
     };
     let options = row.text("options")?;
-    let of = write.one("SELECT c.uid, c.name FROM clusters c, join_tokens j WHERE j.id = $1 AND c.uid = j.cluster", args![token]).await?;
+    let of = write
+        .one("SELECT c.uid, c.name FROM clusters c, join_tokens j WHERE j.id = $1 AND c.uid = j.cluster", args![token])
+        .await?;
     let (cluster, name) = (of.uuid("uid")?, of.text("name")?);
     let revision = write.next_revision();
     write.execute("UPDATE clusters SET revision = $2 WHERE uid = $1", args![cluster, revision]).await?;

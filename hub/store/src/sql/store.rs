@@ -12,10 +12,10 @@ use windlass_domain::desired_state::{Delta, Position};
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::Discovery;
 use windlass_domain::exchange::Hello;
+use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::identity::record::IdentityRecord;
 use windlass_domain::identity::trust::{AuthorityEntry, Holder};
 use windlass_domain::identity::verdict::Verdict;
-use windlass_domain::history::{ApplicationEvent, Freeze, FreezeScope, HistoryEntry, RevisionHold};
 use windlass_domain::name::ApplicationName;
 use windlass_domain::project::{AppProject, ProjectManifest};
 use windlass_domain::status::{ResourceStatus, StatusDelta};
@@ -23,9 +23,9 @@ use windlass_domain::target::{OperationRequest, Paused};
 use windlass_domain::time::Timestamp;
 
 use super::{
-    SqlStore, amend, applications, authorities, clusters, contents, delta, desired, events, feed, freeze, history, hold, identities,
-    installation, installs, join, operations, presence, principals, projects, repositories, resources, sessions, settings, status,
-    target_views,
+    SqlStore, amend, applications, authorities, clusters, contents, delta, desired, events, feed, freeze, history,
+    hold, identities, installation, installs, join, operations, presence, principals, projects, repositories,
+    resources, sessions, settings, status, target_views,
 };
 use crate::Store;
 use crate::error::{Error, Result};
@@ -165,11 +165,7 @@ impl Store for SqlStore {
         again!(settings::get(self))
     }
 
-    async fn put_settings(
-        &self,
-        data: &BTreeMap<String, String>,
-        expected: Expected,
-    ) -> Result<Put<SystemSettings>> {
+    async fn put_settings(&self, data: &BTreeMap<String, String>, expected: Expected) -> Result<Put<SystemSettings>> {
         again!(settings::put(self, data, expected))
     }
 

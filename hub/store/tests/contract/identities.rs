@@ -62,12 +62,12 @@ contract! {
         assert_eq!(bed.revoked_certificates(None).await.expect("read"), vec![(eu, "0a".to_owned())]);
         let token = NewJoinToken { id: Uuid::new_v4(), cluster: eu, secret_hash: [1; 32], expires_at: at(2 * HOUR) };
         bed.put_join_token(&token).await.expect("stored");
+        assert_eq!(bed.cluster_of_token(token.id).await.expect("read"), Some(eu));
         bed.change_identity(eu, &word(None), at(HOUR)).await.expect("revoked");
         assert_eq!(bed.revoked_certificates(Some(eu)).await.expect("read").len(), 2);
         assert!(bed.revoked_certificates(Some(us)).await.expect("read").is_empty());
         assert_eq!(called(&*bed, eu, "0b").await, Verdict::Refused(Refusal::Revoked { serial: "0b".into() }));
         assert!(matches!(bed.spend_join_token(token.id, [1; 32], [9; 32], at(HOUR)).await, Ok(Spend::Refused(_))));
-        assert_eq!(bed.cluster_of_token(token.id).await.expect("read"), Some(eu));
         assert!(bed.cluster_view("eu-1").await.expect("read").expect("there").identity.revoked.is_some());
         assert_eq!(bed.revoke_listed(&["0a".into(), "0c".into(), "ff".into()]).await.expect("revoked"), 1);
         assert_eq!(called(&*bed, us, "0c").await, Verdict::Refused(Refusal::Revoked { serial: "0c".into() }));

@@ -15,6 +15,7 @@ mod desired;
 mod feed;
 mod fixture;
 mod identities;
+mod installs;
 mod join;
 mod large;
 mod opening;

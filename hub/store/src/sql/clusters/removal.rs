@@ -27,7 +27,8 @@ pub(in crate::sql) async fn begin(
     let cluster = by_name(&mut write, name).await?.ok_or_else(|| Error::not_found("cluster", name))?;
     let revision = write.next_revision();
     let removal = json(&ClusterRemoval { by: by.to_owned(), at: now })?;
-    let text = "UPDATE clusters SET removal = COALESCE(removal, $2), record_revision = $3, revision = $3 WHERE uid = $1";
+    let text =
+        "UPDATE clusters SET removal = COALESCE(removal, $2), record_revision = $3, revision = $3 WHERE uid = $1";
     write.execute(text, args![cluster.uid, removal, revision]).await?;
     let mut generations = Generations::default();
     for row in target_rows::of_cluster(&mut write, cluster.uid, 0).await? {
