@@ -55,7 +55,8 @@ impl Session {
     /// `url` holds no user information and no query.
     pub(crate) fn new(client: reqwest::Client, url: Url, repository: &Repository, options: Options) -> Self {
         let (shown, credentials) = (url.to_string(), repository.credentials.clone());
-        let of_environment = || (options.environment_proxy && repository.proxy.is_none()).then(|| Proxy::of_environment(&url));
+        let of_environment =
+            || (options.environment_proxy && repository.proxy.is_none()).then(|| Proxy::of_environment(&url));
         let proxy = repository.proxy().cloned().or_else(|| of_environment().flatten());
         let proxy = proxy.map(|proxy| proxy.address().to_owned());
         Self { client, url, shown, credentials, proxy, options, server: Mutex::default() }
