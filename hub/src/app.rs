@@ -147,7 +147,10 @@ async fn revocations(config: &Config, store: &dyn Store, clock: &Clock) -> Resul
     let list = pki::Revocations::open(path)?;
     let count = agents::outside::reconcile(store, &list, clock).await?;
     if count > 0 {
-        tracing::warn!(count, "certificates were revoked by the list outside the store: the store is older than the list");
+        tracing::warn!(
+            count,
+            "certificates were revoked by the list outside the store: the store is older than the list"
+        );
     }
     Ok(list)
 }

@@ -319,7 +319,11 @@ mod tests {
         let advertised = config.advertised(([0, 0, 0, 0], 1).into(), ([0, 0, 0, 0], 2).into());
         assert_eq!(
             advertised,
-            Advertised { api_url: "https://hub.example:443".into(), agents_address: "localhost:2".into(), agent_image: windlass_domain::install::IMAGE.into() }
+            Advertised {
+                api_url: "https://hub.example:443".into(),
+                agents_address: "localhost:2".into(),
+                agent_image: windlass_domain::install::IMAGE.into()
+            }
         );
         let names = config.certificate_names(&advertised);
         for name in ["hub.example", "localhost", "127.0.0.1", "::1", "10.0.0.1"] {

@@ -97,7 +97,11 @@ async fn once(place: &InCluster, parts: &Parts) -> Result<bool, Error> {
         let join = join_file(place, parts, cluster).await?;
         let text = serde_json::to_string(&join).map_err(|error| Error::Other(error.to_string()))?;
         apiserver.fill(install::NAMESPACE, install::JOIN_SECRET, &[(install::JOIN_ENTRY, &text)]).await?;
-        tracing::info!("the join file of the hub's own cluster is in Secret {}/{}", install::NAMESPACE, install::JOIN_SECRET);
+        tracing::info!(
+            "the join file of the hub's own cluster is in Secret {}/{}",
+            install::NAMESPACE,
+            install::JOIN_SECRET
+        );
     }
     Ok(joined)
 }
@@ -113,7 +117,10 @@ async fn hand_over_token(apiserver: &Apiserver, parts: &Parts) -> Result<(), Err
     let entries = [("token", token.trim()), ("ca.pem", &parts.authority.ca_pem())];
     apiserver.fill(apiserver.namespace(), ADMIN_SECRET, &entries).await?;
     std::fs::remove_file(&path).map_err(|source| Error::File { file: "admin-token", source })?;
-    tracing::info!("the first administrator's token is in Secret {}/{ADMIN_SECRET}; delete it after `windlass login`", apiserver.namespace());
+    tracing::info!(
+        "the first administrator's token is in Secret {}/{ADMIN_SECRET}; delete it after `windlass login`",
+        apiserver.namespace()
+    );
     Ok(())
 }
 

@@ -115,7 +115,11 @@ impl Bed {
     /// Calls `Join` as the API listener would route it, without its TLS.
     async fn join(&self, token: &JoinToken, key: &rcgen::KeyPair) -> Result<PemIdentity, Status> {
         use windlass_proto::v1::join_client::JoinClient;
-        let advertised = Advertised { api_url: "https://hub.test:1".into(), agents_address: self.agents.to_string(), agent_image: "agent".into() };
+        let advertised = Advertised {
+            api_url: "https://hub.test:1".into(),
+            agents_address: self.agents.to_string(),
+            agent_image: "agent".into(),
+        };
         let routes =
             agents::join_routes(Arc::clone(&self.store), Arc::clone(&self.authority), self.clock.clone(), advertised);
         let request = JoinRequest { token: token.expose(), csr_der: csr(key), ..Default::default() };
@@ -363,7 +367,8 @@ async fn a_comparison_brings_the_generation_that_nobody_told_of() {
         generation: first.to.generation,
         rows: first.digest,
         reported: reported_digest([]),
-        watches_live: true, frozen: vec![],
+        watches_live: true,
+        frozen: vec![],
     };
     agent.say(AgentMessage::Compare(compare)).await;
     assert!(matches!(agent.hear().await, Some(HubMessage::Compared { .. })));

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tonic::Status;
 use uuid::Uuid;
+use windlass_domain::identity::record::Event;
 use windlass_domain::time::Timestamp;
 use windlass_proto::v1;
-use windlass_store::{IssuedCertificate, Store};
+use windlass_store::{IdentityEvent, IssuedCertificate, Store};
 
 use super::Agents;
 use super::server::Peer;
@@ -39,6 +40,10 @@ pub(super) async fn of_key(
         !known.revoked && known.not_after > now + WORTH_REPEATING && known.authority == authority.signing()
     };
     if let Some(known) = known.filter(is_good) {
+        if let Some(joined) = joined {
+            let event = Event::Issued { serial: known.serial.clone(), joined: Some(joined.to_owned()) };
+            store.change_identity(cluster, &IdentityEvent { event, from: String::new() }, now).await?;
+        }
         return Ok(known);
     }
     let issued = authority.issue(request, cluster, now)?;

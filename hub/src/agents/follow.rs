@@ -57,3 +57,42 @@ pub async fn follow(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+    use uuid::Uuid;
+    use windlass_domain::identity::record::{Event, Word};
+    use windlass_store::{IdentityEvent, NewCluster, SealKey, SqlStore, StoreUrl};
+
+    use super::*;
+
+    /// The store is changed behind this hub's back, as by another one.
+    #[tokio::test]
+    async fn what_another_hub_revoked_or_made_is_known_here() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let seal = SealKey::from_bytes([7; 32]).expect("a key");
+        let store: Arc<dyn Store> =
+            Arc::new(SqlStore::open(&StoreUrl::sqlite(dir.path().join("store.db")), seal).await.expect("a store"));
+        let clock = Clock::system();
+        let (here, there) = (
+            Authority::load(store.as_ref(), clock.clone()).await.expect("an authority"),
+            Authority::load(store.as_ref(), clock.clone()).await.expect("an authority"),
+        );
+        let (uid, now) = (Uuid::from_u128(1), clock.now());
+        let new = NewCluster { uid, name: "eu-1".into(), labels: Default::default(), server_aliases: vec![] };
+        store.create_cluster(new, now).await.expect("a cluster");
+        let (registry, stop) = (Registry::default(), CancellationToken::new());
+        let (end, _ended) = watch::channel(None);
+        let place = registry.enter(uid, end);
+        tokio::spawn(follow(Arc::clone(&store), Arc::clone(&here), registry, clock.clone(), stop.clone()));
+        let _stop = stop.drop_guard();
+
+        there.add(store.as_ref(), 1, "ann").await.expect("another authority");
+        let word = Word { by: "ann".into(), at: now, reason: String::new() };
+        let event = Event::Revoked { word, serial: None };
+        store.change_identity(uid, &IdentityEvent { event, from: String::new() }, now).await.expect("revoked");
+        place.recheck.notified().await;
+        assert_eq!(here.entries().len(), 2);
+    }
+}

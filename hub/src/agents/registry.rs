@@ -143,8 +143,15 @@ impl Registry {
         sessions.count += 1;
         let number = sessions.count;
         let recheck = Arc::new(Notify::new());
-        let live =
-            Live { number, desired: sender, end, questions: ask, over: over.clone(), recheck: Arc::clone(&recheck), frozen: vec![] };
+        let live = Live {
+            number,
+            desired: sender,
+            end,
+            questions: ask,
+            over: over.clone(),
+            recheck: Arc::clone(&recheck),
+            frozen: vec![],
+        };
         if let Some(older) = sessions.live.insert(cluster, live) {
             older.end.send_replace(Some("a newer session of this cluster took over".to_owned()));
         }

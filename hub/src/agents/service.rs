@@ -7,17 +7,17 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::{Ascii, MetadataValue};
-use uuid::Uuid;
 use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
 use windlass_domain::identity::verdict::Mode;
 use windlass_proto::v1::{self, agent_server};
 use windlass_runtime::clock::Clock;
 use windlass_store::Store;
 
+use super::door::{Admission, Door, REPORT_ONLY_AFTER};
 use super::registry::Registry;
 use super::server::Peer;
 use super::session::{self, Session};
-use super::door::{Admission, Door, REPORT_ONLY_AFTER};
 use super::{certificates, fetch, serve};
 use crate::pki::{Authority, Revocations};
 

@@ -20,12 +20,12 @@ use windlass_proto::{Decoder, Encoder, v1};
 use windlass_runtime::backoff::Backoff;
 use windlass_store::Comparison;
 
+use super::Agents;
 use super::ahead::Ahead;
+use super::door::{Admission, NotAdmitted};
 use super::registry::{Announced, Place};
 use super::server::Peer;
 use super::statuses::Statuses;
-use super::Agents;
-use super::door::{Admission, NotAdmitted};
 
 /// How many messages are taken in a row before anything else is looked at.
 const IN_A_ROW: usize = 256;

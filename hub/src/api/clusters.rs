@@ -72,7 +72,10 @@ fn check_address(address: &str) -> Result<()> {
     if address.is_empty() || (address.len() <= 300 && address.chars().all(plain) && matches!(port, Some(Ok(1..)))) {
         return Ok(());
     }
-    Err(ApiError::invalid("agentsAddress", "an address of the agents listener is host:port; an empty one is what the hub says to everybody"))
+    Err(ApiError::invalid(
+        "agentsAddress",
+        "an address of the agents listener is host:port; an empty one is what the hub says to everybody",
+    ))
 }
 
 #[cfg(test)]

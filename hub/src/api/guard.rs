@@ -209,18 +209,14 @@ async fn authorize_application(
     call: &mut Call,
     caller: &Caller,
     parts: &mut Parts,
-    action: &str,
+    action: &'static str,
 ) -> Result<()> {
     let (namespace, name) = (parameter(parts, "namespace").await, parameter(parts, "name").await);
     let unknown = || ApiError::not_found("application", &format!("{namespace}/{name}"));
     let parsed = ApplicationName::new(&namespace, &name).map_err(|_| unknown())?;
     let application = shared.state.store.application(&parsed).await?.ok_or_else(unknown)?;
-    call.permission = format!("{}/{action}/{}", route::APPLICATIONS, application_object(&application));
-    if !caller.may_application(action, &application) {
-        return Err(hidden(caller.may_application(route::GET, &application), unknown(), route::APPLICATIONS, action));
-    }
-    parts.extensions.insert(Named(application));
-    Ok(())
+    let object = application_object(&application);
+    settle(call, caller, parts, (route::APPLICATIONS, action, &object), application, unknown)
 }
 
 async fn authorize_cluster(
@@ -228,19 +224,12 @@ async fn authorize_cluster(
     call: &mut Call,
     caller: &Caller,
     parts: &mut Parts,
-    action: &str,
+    action: &'static str,
 ) -> Result<()> {
     let name = parameter(parts, "name").await;
     let unknown = || ApiError::not_found("cluster", &name);
-    call.permission = format!("{}/{action}/{name}", route::CLUSTERS);
-    if !caller.may(route::CLUSTERS, action, &name) {
-        let exists =
-            caller.may(route::CLUSTERS, route::GET, &name) && shared.state.store.cluster_view(&name).await?.is_some();
-        return Err(hidden(exists, unknown(), route::CLUSTERS, action));
-    }
     let view = shared.state.store.cluster_view(&name).await?.ok_or_else(unknown)?;
-    parts.extensions.insert(Named(view));
-    Ok(())
+    settle(call, caller, parts, (route::CLUSTERS, action, &name), view, unknown)
 }
 
 async fn authorize_project(
@@ -248,17 +237,12 @@ async fn authorize_project(
     call: &mut Call,
     caller: &Caller,
     parts: &mut Parts,
-    action: &str,
+    action: &'static str,
 ) -> Result<()> {
     let name = parameter(parts, "name").await;
     let unknown = || ApiError::not_found("project", &name);
-    call.permission = format!("{}/{action}/{name}", route::PROJECTS);
     let project = shared.state.store.project(&name).await?.ok_or_else(unknown)?;
-    if !caller.may(route::PROJECTS, action, &name) {
-        return Err(hidden(caller.may(route::PROJECTS, route::GET, &name), unknown(), route::PROJECTS, action));
-    }
-    parts.extensions.insert(Named(project));
-    Ok(())
+    settle(call, caller, parts, (route::PROJECTS, action, &name), project, unknown)
 }
 
 async fn authorize_operation(
@@ -266,24 +250,33 @@ async fn authorize_operation(
     call: &mut Call,
     caller: &Caller,
     parts: &mut Parts,
-    action: &str,
+    action: &'static str,
 ) -> Result<()> {
     let id = parameter(parts, "id").await;
     let unknown = || ApiError::not_found("operation", &id);
     let parsed = Uuid::parse_str(&id).map_err(|_| unknown())?;
     let operation = shared.state.store.operation(parsed).await?.ok_or_else(unknown)?;
     let object = super::operations::object_of(shared, &operation.name).await?;
-    call.permission = format!("{}/{action}/{object}", route::OPERATIONS);
-    if !caller.may(route::OPERATIONS, action, &object) {
-        return Err(unknown());
-    }
-    parts.extensions.insert(Named(operation));
-    Ok(())
+    settle(call, caller, parts, (route::OPERATIONS, action, &object), operation, unknown)
 }
 
-/// A caller that may see the object learns what it lacks; any other one that there is no such object.
-fn hidden(visible: bool, unknown: ApiError, resource: &str, action: &str) -> ApiError {
-    if visible { ApiError::forbidden(resource, action) } else { unknown }
+/// Puts what the path names beside the request, for who may do this with it. A caller that may see the object learns what it lacks; any other one that there
+/// is no such object.
+fn settle<T: Clone + Send + Sync + 'static>(
+    call: &mut Call,
+    caller: &Caller,
+    parts: &mut Parts,
+    (resource, action, object): (&'static str, &'static str, &str),
+    found: T,
+    unknown: impl Fn() -> ApiError,
+) -> Result<()> {
+    call.permission = format!("{resource}/{action}/{object}");
+    if caller.may(resource, action, object) {
+        parts.extensions.insert(Named(found));
+        return Ok(());
+    }
+    let is_visible = caller.may(resource, route::GET, object);
+    Err(if is_visible { ApiError::forbidden(resource, action) } else { unknown() })
 }
 
 async fn parameter(parts: &mut Parts, name: &str) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Every question is about one application on one cluster; [`At`] finds which, and puts what goes wrong in words that name the cluster.
 
+pub(crate) mod diff;
 pub(crate) mod events;
 pub(crate) mod logs;
 pub(crate) mod resource;

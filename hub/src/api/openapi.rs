@@ -9,7 +9,10 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Shared, actions, applications, clusters, explain, freezes, health, live, operations, projects, repositories, settings, watch};
+use super::{
+    Shared, actions, applications, clusters, explain, freezes, health, live, operations, projects, repositories,
+    settings, watch,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -40,6 +43,7 @@ pub(super) fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(applications::resources::resources))
         .routes(routes!(applications::targets::targets))
         .routes(routes!(live::resource::resource))
+        .routes(routes!(live::diff::diff))
         .routes(routes!(live::tree::tree))
         .routes(routes!(live::events::events))
         .routes(routes!(live::logs::logs))

@@ -80,6 +80,7 @@ pub(crate) static ROUTES: &[Route] = &[
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/resources", APPLICATIONS, GET, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/targets", APPLICATIONS, GET, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/live/resource", APPLICATIONS, GET, Object::Application),
+    route(Method::POST, "/api/v1/applications/{namespace}/{name}/live/diff", APPLICATIONS, GET, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/live/tree", APPLICATIONS, GET, Object::Application),
     route(Method::GET, "/api/v1/applications/{namespace}/{name}/live/events", APPLICATIONS, GET, Object::Application),
     // The handler asks for logs/get on the application too.

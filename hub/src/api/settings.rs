@@ -86,7 +86,10 @@ fn data_of(body: &Value) -> Result<BTreeMap<String, String>> {
     let is_manifest = body.get("kind").and_then(Value::as_str) == Some("ConfigMap");
     let data = if is_manifest { body.get("data").unwrap_or(&Value::Null) } else { body };
     let Value::Object(data) = data else {
-        return Err(ApiError::invalid("data", "is no mapping of keys to texts: give a ConfigMap, or its data".to_owned()));
+        return Err(ApiError::invalid(
+            "data",
+            "is no mapping of keys to texts: give a ConfigMap, or its data".to_owned(),
+        ));
     };
     if data.len() > MAX_KEYS {
         return Err(ApiError::invalid("data", format!("has {} keys; the limit is {MAX_KEYS}", data.len())));

@@ -9,4 +9,5 @@ mod harness;
 mod projects;
 mod routes;
 mod targets;
+mod trust;
 mod watch;

@@ -162,7 +162,8 @@ impl Compiler {
                 Err(Problem::comparison("rendering the source crashed; please report it with the commit").into())
             }
             Err(Ended::NoTurn) => {
-                let message = "this application takes long to render, and so do others that are rendered now; it is tried again";
+                let message =
+                    "this application takes long to render, and so do others that are rendered now; it is tried again";
                 Err(Problem { retry: true, ..Problem::comparison(message) }.into())
             }
             Err(Ended::TooLong) => {

@@ -135,10 +135,7 @@ pub(crate) async fn states(
     Ok(states)
 }
 
-async fn labelled(
-    store: &dyn Store,
-    labels: &Labels,
-) -> Result<Vec<(ApplicationName, Labels)>, windlass_store::Error> {
+async fn labelled(store: &dyn Store, labels: &Labels) -> Result<Vec<(ApplicationName, Labels)>, windlass_store::Error> {
     let list = ListQuery { limit: 1000, ..ListQuery::default() };
     let mut query = ApplicationQuery { list, labels: labels.clone(), ..ApplicationQuery::default() };
     let mut found = Vec::new();

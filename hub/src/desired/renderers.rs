@@ -231,8 +231,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_crash_and_a_caller_that_went_away_give_their_threads_back() {
         let renderers = Renderers::new(1, 1, Clock::manual(from_millis(0)));
-        let crashed = renderers.run(Uuid::from_u128(1), LIMIT, |_| panic!("a test's")).await;
-        assert_eq!(crashed.map(|()| ()), Err(Ended::Crashed));
+        let crashed: Result<(), Ended> = renderers.run(Uuid::from_u128(1), LIMIT, |_| panic!("a test's")).await;
+        assert_eq!(crashed, Err(Ended::Crashed));
         let (told, tells) = mpsc::channel();
         let work = move |given_up: GivenUp| {
             endless(given_up);

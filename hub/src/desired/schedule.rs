@@ -176,9 +176,9 @@ impl Schedule {
             return None;
         }
         let slow_full = self.turns.is_slow_full();
-        let may = |name: &ApplicationName| !self.turns.is_working(name) && !(slow_full && self.turns.is_slow(name));
+        let waits = |name: &ApplicationName| self.turns.is_working(name) || (slow_full && self.turns.is_slow(name));
         let lanes = self.lanes.iter().filter(|(lane, _)| !self.turns.is_busy(lane));
-        let first = lanes.filter_map(|(_, lane)| lane.iter().find(|(_, name)| may(name))).min();
+        let first = lanes.filter_map(|(_, lane)| lane.iter().find(|(_, name)| !waits(name))).min();
         let name = first.map(|(_, name)| name.clone())?;
         let Waiting { look, waiters, number, lane } = self.waiting.remove(&name)?;
         if let Some(queue) = self.lanes.get_mut(&lane) {

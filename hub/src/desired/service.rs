@@ -105,6 +105,16 @@ impl Handle {
         Box::pin(self.committer.render_at(application, revision)).await
     }
 
+    /// The manifests of an application at another commit, branch or tag. Nothing of it is stored.
+    pub async fn manifests_at(
+        &self,
+        application: &ApplicationName,
+        revision: &str,
+    ) -> Result<Vec<serde_json::Value>, Error> {
+        let _turn = self.renders.acquire().await.map_err(|_| Error::Stopped)?;
+        Box::pin(self.committer.manifests_at(application, revision)).await
+    }
+
     /// An application stands at this revision of its record, or (0) is being deleted or gone: it is looked at soon, unless that was done. Does not wait.
     pub fn application_changed(&self, name: &ApplicationName, revision: u64) {
         self.inbox.ask(|asked| {

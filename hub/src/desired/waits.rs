@@ -69,7 +69,11 @@ impl Waits {
                 continue;
             };
             let waits = pause::waits(application, &spec.revision, target.cluster, &states);
-            found.push((target.cluster, spec.bundle, pause::pause(application, &waits, circle.as_deref(), Some(before), now)));
+            found.push((
+                target.cluster,
+                spec.bundle,
+                pause::pause(application, &waits, circle.as_deref(), Some(before), now),
+            ));
         }
         let still = found.iter().any(|(_, _, paused)| paused.is_some());
         let positions = self.store.set_waits(application.uid, &found).await?;

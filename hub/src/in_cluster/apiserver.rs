@@ -60,7 +60,8 @@ impl Apiserver {
         let roots = roots.map_err(|error| Error::Authority(error.to_string()))?;
         let config = tls::client_config(clock, &roots, None, &["http/1.1"]);
         let config = Arc::new(config.map_err(|error| Error::Authority(error.to_string()))?);
-        let (namespace, token) = (read("namespace")?.trim().to_owned(), Zeroizing::new(read("token")?.trim().to_owned()));
+        let (namespace, token) =
+            (read("namespace")?.trim().to_owned(), Zeroizing::new(read("token")?.trim().to_owned()));
         Ok(Self { host, port, namespace, token, config, clock: clock.clone() })
     }
 

@@ -44,7 +44,9 @@ pub enum ListError {
         source: Unreadable,
     },
     /// The file is too long.
-    #[error("the list of revocations {path} has more than {MAX_BYTES} bytes: move it away, with a copy of those lines whose certificates have not ended 90 days ago")]
+    #[error(
+        "the list of revocations {path} has more than {MAX_BYTES} bytes: move it away, with a copy of those lines whose certificates have not ended 90 days ago"
+    )]
     TooLong {
         /// The file.
         path: String,
@@ -184,14 +186,15 @@ mod tests {
     fn what_was_appended_is_refused_by_every_hub_that_reads_the_file_and_after_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("revoked.jsonl");
-        let (one, other) = (Revocations::open(path.clone()).expect("a list"), Revocations::open(path.clone()).expect("a list"));
+        let (one, other) =
+            (Revocations::open(path.clone()).expect("a list"), Revocations::open(path.clone()).expect("a list"));
         one.append(&[revocation("0a"), revocation("0b")]).expect("written");
         assert!(one.holds("0a") && one.holds("0b") && !other.holds("0a"));
         assert!(other.refresh().expect("read") && other.holds("0a"));
         let length = std::fs::metadata(&path).expect("a file").len();
         other.append(&[revocation("0a")]).expect("nothing to write");
         assert_eq!(std::fs::metadata(&path).expect("a file").len(), length);
-        assert!(Revocations::open(path.clone()).expect("a list").holds("0b"));
+        assert!(Revocations::open(path).expect("a list").holds("0b"));
     }
 
     #[test]

@@ -118,8 +118,7 @@ impl Bed {
         };
         let routes =
             agents::join_routes(Arc::clone(&self.store), Arc::clone(&self.authority), self.clock.clone(), advertised);
-        let request =
-            JoinRequest { token: token.expose(), csr_der, kube_system_uid: uid.into(), ..Default::default() };
+        let request = JoinRequest { token: token.expose(), csr_der, kube_system_uid: uid.into(), ..Default::default() };
         let reply = JoinClient::new(routes).join(request).await?.into_inner();
         Ok(reply.certificate_der.into_iter().next().expect("a certificate"))
     }
@@ -239,7 +238,9 @@ impl Agent {
 impl Answers {
     /// Whether every call was refused, and each refusal says this.
     pub(crate) fn are_all(&self, text: &str) -> bool {
-        [&self.connect, &self.fetch, &self.serve, &self.renew].into_iter().all(|said| !said.is_empty() && said.contains(text))
+        [&self.connect, &self.fetch, &self.serve, &self.renew]
+            .into_iter()
+            .all(|said| !said.is_empty() && said.contains(text))
     }
 
     pub(crate) fn are_yes(&self) -> bool {
@@ -248,14 +249,18 @@ impl Answers {
 }
 
 pub(crate) async fn open(path: &Path) -> SqlStore {
-    SqlStore::open(&StoreUrl::sqlite(path.to_owned()), SealKey::from_bytes([7; 32]).expect("a key")).await.expect("a store")
+    SqlStore::open(&StoreUrl::sqlite(path.to_owned()), SealKey::from_bytes([7; 32]).expect("a key"))
+        .await
+        .expect("a store")
 }
 
 /// `NO CONNECTION`, where nothing could be asked at all.
 fn said<T>(answer: Result<T, Status>) -> String {
     match answer {
         Ok(_) => String::new(),
-        Err(status) if status.code() == Code::Unauthenticated || status.code() == Code::PermissionDenied => status.message().to_owned(),
+        Err(status) if status.code() == Code::Unauthenticated || status.code() == Code::PermissionDenied => {
+            status.message().to_owned()
+        }
         Err(status) => format!("NO CONNECTION: {status}"),
     }
 }

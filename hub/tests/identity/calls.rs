@@ -60,7 +60,8 @@ async fn who_is_no_agent_of_this_hub_gets_no_connection() {
     let (stranger, thief) = (Forger::stranger(&bed), Forger::thief(&bed).await);
     let name = || spiffe(&bed, cluster);
     let prefix = uri(&format!("spiffe://{}/cluster/{cluster}x", bed.authority.trust_domain()));
-    let server = |params: &mut CertificateParams| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let server =
+        |params: &mut CertificateParams| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let ends_long_ago = |params: &mut CertificateParams| {
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2020, 2, 1);
@@ -69,8 +70,14 @@ async fn who_is_no_agent_of_this_hub_gets_no_connection() {
     for (what, identity) in [
         ("no certificate", None),
         ("a stranger's authority", Some(stranger.sign(vec![name()], |_| {}))),
-        ("its own authority", Some(stranger.sign(vec![name()], |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)))),
-        ("a server's certificate", Some(thief.sign(vec![SanType::DnsName("hub.test".try_into().expect("a name"))], server))),
+        (
+            "its own authority",
+            Some(stranger.sign(vec![name()], |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained))),
+        ),
+        (
+            "a server's certificate",
+            Some(thief.sign(vec![SanType::DnsName("hub.test".try_into().expect("a name"))], server)),
+        ),
         ("an agent's name for servers", Some(thief.sign(vec![name()], server))),
         ("two names", Some(thief.sign(vec![name(), spiffe(&bed, Uuid::from_u128(9))], |_| {}))),
         ("a name with more behind it", Some(thief.sign(vec![prefix], |_| {}))),
@@ -97,7 +104,8 @@ async fn one_cluster_is_never_another() {
     let key = key();
     let reply = bed.renew(&of_us, &key).await.expect("renewed");
     let renewed = crate::bed::identity(&reply.certificate_der[0], &key);
-    let peer = windlass_hub::pki::PeerCertificate::read(&renewed.chain[0], bed.authority.trust_domain()).expect("an agent's");
+    let peer =
+        windlass_hub::pki::PeerCertificate::read(&renewed.chain[0], bed.authority.trust_domain()).expect("an agent's");
     assert_eq!(peer.cluster, us);
     // A key is one cluster's.
     let token = bed.token(eu).await;

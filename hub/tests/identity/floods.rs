@@ -59,18 +59,19 @@ async fn frames_that_are_too_long_or_never_end_are_refused_and_others_go_on() {
     let mut other = bed.session(&good, 1, HOME).await.expect("a session");
     // One message of gRPC that is far over the limit: refused while it is read.
     let mut client = bed.client(Some(bad.clone())).await;
-    let huge = Frame { min_version: 1, critical: true, body: Some(Body::Part(Part { data: vec![7; 8 << 20].into(), ..Part::default() })) };
+    let huge = Frame {
+        min_version: 1,
+        critical: true,
+        body: Some(Body::Part(Part { data: vec![7; 8 << 20].into(), ..Part::default() })),
+    };
     if let Ok(answer) = client.connect(tokio_stream::once(huge)).await {
         let mut answer = answer.into_inner();
         while let Ok(Some(_)) = answer.message().await {}
     }
     // Parts of messages that never end.
     let part = |stream: u32, number: u32| Part { stream, part: number, last: false, data: vec![1; 8 << 10].into() };
-    let endless = (0..2000).map(move |number| Frame {
-        min_version: 1,
-        critical: true,
-        body: Some(Body::Part(part(number, 0))),
-    });
+    let endless =
+        (0..2000).map(move |number| Frame { min_version: 1, critical: true, body: Some(Body::Part(part(number, 0))) });
     let mut client = bed.client(Some(bad.clone())).await;
     if let Ok(answer) = client.connect(tokio_stream::iter(endless)).await {
         let mut answer = answer.into_inner();

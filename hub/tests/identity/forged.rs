@@ -15,21 +15,43 @@ fn greedy(trust_domain: &str, other: Uuid, own: Uuid) -> Vec<(&'static str, Cert
         params
     };
     vec![
-        ("another cluster's name", with(&|p| p.subject_alt_names = vec![uri(format!("spiffe://{trust_domain}/cluster/{other}"))])),
-        ("its own and another's", with(&|p| {
-            p.subject_alt_names = [own, other].map(|uid| uri(format!("spiffe://{trust_domain}/cluster/{uid}"))).to_vec();
-        })),
-        ("its own with more behind it", with(&|p| p.subject_alt_names = vec![uri(format!("spiffe://{trust_domain}/cluster/{own}1"))])),
-        ("a prefix of its own", with(&|p| {
-            p.subject_alt_names = vec![uri(format!("spiffe://{trust_domain}/cluster/{}", &own.to_string()[..35]))];
-        })),
-        ("the hub's name", with(&|p| p.subject_alt_names = vec![SanType::DnsName("hub.test".try_into().expect("a name"))])),
+        (
+            "another cluster's name",
+            with(&|p| p.subject_alt_names = vec![uri(format!("spiffe://{trust_domain}/cluster/{other}"))]),
+        ),
+        (
+            "its own and another's",
+            with(&|p| {
+                p.subject_alt_names =
+                    [own, other].map(|uid| uri(format!("spiffe://{trust_domain}/cluster/{uid}"))).to_vec();
+            }),
+        ),
+        (
+            "its own with more behind it",
+            with(&|p| p.subject_alt_names = vec![uri(format!("spiffe://{trust_domain}/cluster/{own}1"))]),
+        ),
+        (
+            "a prefix of its own",
+            with(&|p| {
+                p.subject_alt_names = vec![uri(format!("spiffe://{trust_domain}/cluster/{}", &own.to_string()[..35]))];
+            }),
+        ),
+        (
+            "the hub's name",
+            with(&|p| p.subject_alt_names = vec![SanType::DnsName("hub.test".try_into().expect("a name"))]),
+        ),
         ("a subject", with(&|p| p.distinguished_name.push(DnType::CommonName, format!("cluster {other}")))),
-        ("to be an authority", with(&|p| {
-            p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            p.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        })),
-        ("to be a server", with(&|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::Any])),
+        (
+            "to be an authority",
+            with(&|p| {
+                p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                p.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+            }),
+        ),
+        (
+            "to be a server",
+            with(&|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::Any]),
+        ),
     ]
 }
 

@@ -50,10 +50,12 @@ async fn one_certificate_is_revoked_alone() {
 async fn a_token_of_before_does_not_undo_a_revocation() {
     let bed = Bed::new().await;
     let cluster = bed.cluster("eu-1").await;
-    bed.joined(cluster).await;
-    let token = bed.token(cluster).await;
+    let (spent, own) = (bed.token(cluster).await, key());
+    bed.join(&spent, crate::bed::csr(&own), HOME).await.expect("joined");
+    let unused = bed.token(cluster).await;
     bed.revoke(cluster, None).await;
-    bed.join(&token, crate::bed::csr(&key()), HOME).await.expect_err("void");
+    bed.join(&unused, crate::bed::csr(&key()), HOME).await.expect_err("void");
+    bed.join(&spent, crate::bed::csr(&own), HOME).await.expect_err("nor does who has spent one get in again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

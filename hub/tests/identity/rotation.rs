@@ -27,11 +27,16 @@ async fn agents_go_over_to_a_new_authority_without_losing_a_session() {
     let renewed = crate::bed::identity(&reply.certificate_der[0], &next);
     assert!(bed.session(&renewed, 1, HOME).await.is_ok());
 
-    let (entries, holders) = (bed.store.authorities().await.expect("read"), bed.store.authority_holders().await.expect("read"));
+    let (entries, holders) =
+        (bed.store.authorities().await.expect("read"), bed.store.authority_holders().await.expect("read"));
     let now = bed.clock.now();
     let waits = advance(&entries, &holders, Wish::Retire { force: false }, now).expect("under way");
-    assert!(matches!(&waits, Advance::Wait(missing) if missing.len() == 1 && missing[0].cluster == "us-1"), "{waits:?}");
-    let Ok(Advance::Retire { numbers, without }) = advance(&entries, &holders, Wish::Retire { force: true }, now) else {
+    assert!(
+        matches!(&waits, Advance::Wait(missing) if missing.len() == 1 && missing[0].cluster == "us-1"),
+        "{waits:?}"
+    );
+    let Ok(Advance::Retire { numbers, without }) = advance(&entries, &holders, Wish::Retire { force: true }, now)
+    else {
         panic!("not retired")
     };
     assert_eq!((numbers.as_slice(), without.len()), (&[0][..], 1), "who is left behind is named");
@@ -53,8 +58,11 @@ async fn a_leaf_never_outlives_its_authority() {
     let left = end.duration_since(bed.clock.now()).unsigned_abs() - Duration::from_secs(3 * 86_400);
     bed.clock.advance(left);
     let identity = bed.joined(cluster).await;
-    let peer = windlass_hub::pki::PeerCertificate::read(&identity.chain[0], bed.authority.trust_domain()).expect("an agent's");
+    let peer =
+        windlass_hub::pki::PeerCertificate::read(&identity.chain[0], bed.authority.trust_domain()).expect("an agent's");
     assert!(peer.not_after <= end, "{} and {end}", peer.not_after);
     bed.clock.advance(Duration::from_secs(4 * 86_400));
-    bed.join(&bed.token(cluster).await, crate::bed::csr(&key()), HOME).await.expect_err("an authority that ended signs nothing");
+    bed.join(&bed.token(cluster).await, crate::bed::csr(&key()), HOME)
+        .await
+        .expect_err("an authority that ended signs nothing");
 }

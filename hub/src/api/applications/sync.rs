@@ -62,7 +62,7 @@ pub(super) struct At {
     pub(super) entry: Option<u64>,
 }
 
-/// Starts one operation on each target. It syncs to the bundle that is desired now, or to that of the named revision, whatever is committed while it runs.
+/// Starts one operation on each target. It brings the commit that is newest when it begins, or the named revision, whatever is committed while it runs.
 ///
 /// A whole sync ends a hold. With a revision, the application is held there until it is resumed.
 #[utoipa::path(post, path = "/api/v1/applications/{namespace}/{name}/sync", tag = "applications",

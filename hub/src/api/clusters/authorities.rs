@@ -82,7 +82,8 @@ pub(crate) async fn rotate(
 ) -> Result<Json<Authorities>> {
     caller.require(route::CLUSTERS, route::UPDATE, "*")?;
     let state = &shared.state;
-    let (entries, holders, now) = (state.store.authorities().await?, state.store.authority_holders().await?, state.clock.now());
+    let (entries, holders, now) =
+        (state.store.authorities().await?, state.store.authority_holders().await?, state.clock.now());
     let wish = if body.retire { Wish::Retire { force: body.force } } else { Wish::Begin };
     match trust::advance(&entries, &holders, wish, now).map_err(|error| ApiError::conflict(error.to_string()))? {
         Advance::Make(number) => {
@@ -107,7 +108,12 @@ pub(crate) async fn rotate(
             state.store.retire_authorities(&numbers, now).await?;
             state.authority.reload(state.store.as_ref()).await.map_err(ApiError::internal)?;
             state.registry.recheck_all();
-            tracing::warn!(?numbers, without = without.len(), by = caller.name(), "certificate authorities were retired");
+            tracing::warn!(
+                ?numbers,
+                without = without.len(),
+                by = caller.name(),
+                "certificate authorities were retired"
+            );
             let Authorities { items, signing, pins, not_after, .. } = shown(&shared).await?;
             Ok(Json(Authorities { items, signing, pins, not_after, ..answer }))
         }

@@ -87,7 +87,10 @@ pub(crate) async fn token(
 ) -> Result<(StatusCode, Json<Joining>)> {
     let lifetime = lifetime(body.token_seconds)?;
     check_install(body.install.as_ref())?;
-    Ok((StatusCode::CREATED, Json(joining(&shared, &view.cluster.name, view.cluster.uid, lifetime, body.install).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(joining(&shared, &view.cluster.name, view.cluster.uid, lifetime, body.install).await?),
+    ))
 }
 
 fn lifetime(seconds: Option<u32>) -> Result<SignedDuration> {

@@ -78,7 +78,10 @@ async fn fetch(State(installs): State<Arc<Installs>>, Path(link): Path<String>, 
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let (address, now) = (peer.map(|peer| peer.ip()), installs.clock.now());
     if !installs.failures.may_try(address, now) {
-        return refused(StatusCode::TOO_MANY_REQUESTS, "too many links from this address were refused; try again in a minute");
+        return refused(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many links from this address were refused; try again in a minute",
+        );
     }
     let answer = match JoinToken::parse(&link) {
         Ok(token) => installs.fetch(&token, peer).await,
@@ -131,7 +134,9 @@ impl Installs {
 fn words(refusal: FetchRefusal) -> (StatusCode, String) {
     match refusal {
         FetchRefusal::Unknown => (StatusCode::NOT_FOUND, "the hub does not know this link".into()),
-        FetchRefusal::Fetched(at) => (StatusCode::GONE, format!("this link was used at {at:.0}, and it is good for once")),
+        FetchRefusal::Fetched(at) => {
+            (StatusCode::GONE, format!("this link was used at {at:.0}, and it is good for once"))
+        }
         FetchRefusal::Expired => (StatusCode::GONE, "the time of this link is over".into()),
         FetchRefusal::Joined => (StatusCode::GONE, "an agent has joined with the token of this link".into()),
         FetchRefusal::Void => (StatusCode::GONE, "a newer link took the place of this one".into()),
@@ -139,6 +144,10 @@ fn words(refusal: FetchRefusal) -> (StatusCode, String) {
 }
 
 fn refused(status: StatusCode, why: &str) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], format!("{why}\n"))
+    (
+        status,
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],
+        format!("{why}\n"),
+    )
         .into_response()
 }

@@ -103,7 +103,9 @@ pub(crate) async fn approve(
     match state.store.change_identity(cluster, &change, state.clock.now()).await? {
         Verdict::Admitted(_) => {}
         Verdict::Refused(Refusal::Unknown { serial }) => {
-            let message = format!("certificate {serial} is not this cluster's, was revoked, or has ended: windlass cluster rejoin makes a new identity");
+            let message = format!(
+                "certificate {serial} is not this cluster's, was revoked, or has ended: windlass cluster rejoin makes a new identity"
+            );
             return Err(ApiError::conflict(message));
         }
         Verdict::Refused(refusal) => return Err(ApiError::conflict(refusal.to_string())),
@@ -114,6 +116,11 @@ pub(crate) async fn approve(
 }
 
 fn check_serial(serial: &str) -> Result<&str> {
-    let good = serial.len() <= LONGEST_SERIAL && !serial.is_empty() && serial.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if good { Ok(serial) } else { Err(ApiError::invalid("serial", "a serial number is lower-case hex, as windlass cluster get shows it")) }
+    let good =
+        serial.len() <= LONGEST_SERIAL && !serial.is_empty() && serial.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if good {
+        Ok(serial)
+    } else {
+        Err(ApiError::invalid("serial", "a serial number is lower-case hex, as windlass cluster get shows it"))
+    }
 }

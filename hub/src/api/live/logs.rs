@@ -45,9 +45,8 @@ pub(crate) async fn logs(
     parameters: Parameters,
 ) -> Result<Response> {
     caller.require(route::LOGS, route::GET, &application_object(&application))?;
-    let known = [
-        "cluster", "container", "follow", "previous", "tail", "sinceSeconds", "since", "until", "filter", "matchCase",
-    ];
+    let known =
+        ["cluster", "container", "follow", "previous", "tail", "sinceSeconds", "since", "until", "filter", "matchCase"];
     let parameters = parameters.only(&[&known[..], &SELECTORS[..]].concat())?;
     let wanted = wanted(&parameters)?;
     let at = At::of(&shared, &application, parameters.text("cluster")).await?;

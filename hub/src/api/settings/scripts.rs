@@ -53,7 +53,10 @@ mod tests {
         };
         assert_eq!(check(&with("hs = {}\ngoto done\n::done::\nreturn hs")), Ok(()));
         let problem = check(&with("hs = {}\nif then\nreturn hs")).expect_err("no Lua").to_string();
-        assert!(problem.starts_with("resource.customizations.health.apps_Deployment, line 2: it is no Lua"), "{problem}");
+        assert!(
+            problem.starts_with("resource.customizations.health.apps_Deployment, line 2: it is no Lua"),
+            "{problem}"
+        );
         assert!(check(&with("\u{1b}LJ\u{2}")).is_err(), "precompiled code");
     }
 }

@@ -63,8 +63,11 @@ impl Api {
         let settings = desired::Settings { poll_interval: Duration::from_secs(3600), ..Default::default() };
         let service = desired::Service::new(Arc::clone(&store), git, registry.clone(), clock.clone(), settings);
         let (service, desired) = service.await.expect("a service");
-        let advertised =
-            Advertised { api_url: "https://hub.example:8443".into(), agents_address: "hub.example:8444".into(), agent_image: windlass_domain::install::IMAGE.into() };
+        let advertised = Advertised {
+            api_url: "https://hub.example:8443".into(),
+            agents_address: "hub.example:8444".into(),
+            agent_image: windlass_domain::install::IMAGE.into(),
+        };
         let state = State {
             store: Arc::clone(&store),
             desired,
