@@ -21,8 +21,8 @@ use windlass_runtime::{telemetry, tls};
 use crate::args::Args;
 use crate::identity::{self, Credentials};
 use crate::intake::Intake;
-use crate::live::Live;
 use crate::link::{self, Connection, Fetcher};
+use crate::live::Live;
 use crate::observe::client::ActingAs;
 use crate::observe::{Cluster, WatchScope, Watches, discovery};
 use crate::script::judge::Judge;
@@ -37,6 +37,8 @@ const INBOX: usize = 1024;
 const VERDICTS: usize = 8;
 /// How long the tasks have to end.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Threads for what may take long: disks, scripts. Each has a heap of its own while it lives.
+const BLOCKING: usize = 8;
 /// How often a cluster that does not answer at the start is asked again.
 const CLUSTER_RETRY: Duration = Duration::from_secs(2);
 
@@ -48,7 +50,12 @@ const LINKED: &str = "session with the hub";
 pub fn start(args: Args) -> Result<()> {
     tls::install_crypto_provider();
     telemetry::init()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // Every thread that allocates has a heap of its own; one keeps up with a cluster, and what may take long has threads for that.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(BLOCKING)
+        .enable_all()
+        .build()?;
     runtime.block_on(run(args))
 }
 
@@ -108,9 +115,9 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
         inbox.clone(),
     );
     let intake = Arc::new(intake);
-    let service = link::Service::new(credentials.clone(), clock.clone(), link_inbox, Arc::clone(&intake))
-        .answering(Arc::new(Live::new(cluster.clone(), inbox.clone())));
     let judge = Judge::new(clock.clone());
+    let service = link::Service::new(credentials.clone(), clock.clone(), link_inbox, Arc::clone(&intake))
+        .answering(Arc::new(Live::new(cluster.clone(), inbox.clone(), judge.jq().clone())));
     let (verdicts, judged) = mpsc::channel(VERDICTS);
     let engine = Engine::restore(
         Parts {

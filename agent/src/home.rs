@@ -105,7 +105,7 @@ impl Home {
             let page: Value = self.cluster.get(&path, METADATA_LIST).await?;
             let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
             names.extend(items.iter().filter_map(|item| item["metadata"]["name"].as_str()).map(str::to_owned));
-            from = page["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+            page["metadata"]["continue"].as_str().unwrap_or_default().clone_into(&mut from);
             if from.is_empty() {
                 return Ok(names);
             }

@@ -3,6 +3,7 @@
 //! | file | answers |
 //! |---|---|
 //! | [`target`] | which objects a target may be asked about: those that git names or that it owns, and what they own in turn |
+//! | [`differences`] | how they differ from what git says |
 //! | [`action`] | which actions objects have; runs one |
 //! | [`resource`] | live objects |
 //! | [`gather`], [`tree`] | what the cluster holds around a target; what of it the target's objects own |
@@ -12,6 +13,7 @@
 //! place where an object becomes part of an answer.
 
 mod action;
+mod differences;
 mod events;
 mod gather;
 mod logs;
@@ -28,8 +30,9 @@ use windlass_domain::question::{Question, RefusalCode, Refused, What};
 use action::Actions;
 
 use crate::link::serve::{Answers, Reply};
-use crate::observe::{Cluster, Owned};
 use crate::observe::client::Error;
+use crate::observe::{Cluster, Owned};
+use crate::script::jq::Jq;
 use crate::sync::input::Input;
 
 /// Answers questions about targets.
@@ -40,16 +43,17 @@ pub struct Live {
     actions: Actions,
     /// Objects that others own, while somebody looks.
     owned: Owned,
+    jq: Jq,
 }
 
 // === impl Live ===
 
 impl Live {
     /// Over a cluster and the engine that keeps it.
-    pub fn new(cluster: Cluster, engine: mpsc::Sender<Input>) -> Self {
-        let actions = Actions::new(cluster.clone(), engine.clone());
+    pub fn new(cluster: Cluster, engine: mpsc::Sender<Input>, jq: Jq) -> Self {
+        let actions = Actions::new(cluster.clone(), engine.clone(), jq.clone());
         let owned = Owned::new(cluster.clone());
-        Self { cluster, engine, actions, owned }
+        Self { cluster, engine, actions, owned, jq }
     }
 }
 
@@ -68,13 +72,16 @@ impl Answers for Live {
                 let objects = resource::get(&self.cluster, &target, &selector).await?;
                 reply.json(&objects).await
             }
+            What::Diff(asked) => {
+                let (engine, application) = (&self.engine, question.application);
+                let compared = differences::get(&self.cluster, engine, &self.jq, &target, application, *asked);
+                reply.json(&compared.await?).await
+            }
             What::GetTree(wanted) => reply.json(&tree::get(&self.around(), &target, &wanted).await?).await,
             What::GetEvents(selector) => reply.json(&events::get(&self.around(), &target, &selector).await?).await,
             What::GetLogs(wanted) => logs::get(&self.around(), &target, *wanted, reply).await,
             What::ListActions(selector) => reply.json(&self.actions.list(&target, &selector).await?).await,
-            What::RunAction(asked) => {
-                reply.json(&self.actions.run(&target, question.application, asked).await?).await
-            }
+            What::RunAction(asked) => reply.json(&self.actions.run(&target, question.application, asked).await?).await,
         }
     }
 }

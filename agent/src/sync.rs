@@ -19,7 +19,8 @@
 //! | [`lens`] | what is ignored of an object, and whose script judges it |
 //! | [`watched`] | live objects of interest, and who is interested |
 //! | [`keep`] | durable records of many targets, written together |
-//! | [`contents`] | contents by address: staged, durable, asked for |
+//! | [`contents`], [`arrivals`] | contents by address: staged, durable, asked for; who waits for them |
+//! | [`upkeep`] | which kinds are watched, which contents are still named |
 //! | [`unused`], [`prove`] | whether what left git is empty or unused |
 //! | [`recover`] | a lost inventory, rebuilt from the cluster |
 //! | [`kinds`] | kinds that are no longer served |
@@ -27,6 +28,7 @@
 //! | [`facts`] | what is known of a target, for who answers questions |
 //! | [`report`] | a target's report |
 
+mod arrivals;
 mod ask;
 mod automated;
 mod begin;
@@ -42,6 +44,7 @@ mod operate;
 mod removal;
 pub mod replace;
 mod unused;
+mod upkeep;
 mod words;
 
 pub mod apply;

@@ -117,7 +117,7 @@ impl Kept {
     pub(super) async fn identity(&self, args: &Args, facts: &ClusterFacts, clock: &Clock) -> Result<Identity> {
         let files = self.files.clone();
         if let Some(identity) = tokio::task::spawn_blocking(move || Identity::load(&files)).await?? {
-            return Ok(identity);
+            return Ok(self.in_this_cluster(identity, facts, clock).await);
         }
         match (&args.join, &self.secrets) {
             (Some(path), _) => {
@@ -129,6 +129,22 @@ impl Kept {
                 "this agent has not joined a hub: run `windlass cluster add NAME -o join.json` and start it with --join join.json"
             ),
         }
+    }
+
+    /// An identity of another cluster waits until an operator confirms this one.
+    async fn in_this_cluster(&self, identity: Identity, facts: &ClusterFacts, clock: &Clock) -> Identity {
+        let (known, found) = (&identity.kube_system_uid, &facts.kube_system_uid);
+        if known == found || known.is_empty() || found.is_empty() {
+            return identity;
+        }
+        let forget = || async {
+            let records = self.durable.with_prefix("").into_iter().map(|(name, _)| (name, None)).collect();
+            self.durable.write(records).await.map_err(|error| identity::Error::File {
+                path: "the durable copy".into(),
+                source: std::io::Error::other(error),
+            })
+        };
+        identity::confirmed(identity, &self.files, found, clock, forget).await
     }
 
     /// Waits for a Secret that joins. One that is refused is not tried again; a new one in its place is.
@@ -145,7 +161,9 @@ impl Kept {
                     };
                     match joined {
                         Ok(identity) => return Ok(identity),
-                        Err(error) => tracing::error!("{error:#}; put a new join file into Secret {}/{name}", home.namespace()),
+                        Err(error) => {
+                            tracing::error!("{error:#}; put a new join file into Secret {}/{name}", home.namespace())
+                        }
                     }
                     refused = Some(text);
                 }

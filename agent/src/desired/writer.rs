@@ -146,7 +146,11 @@ impl Writer {
             return Ok(());
         }
         let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
-        Err(Error::Full(format!("it would take {} MiB of the cluster's Secrets, and {} MiB is the most", mib(stored), mib(budget))))
+        Err(Error::Full(format!(
+            "it would take {} MiB of the cluster's Secrets, and {} MiB is the most",
+            mib(stored),
+            mib(budget)
+        )))
     }
 
     /// How many buckets there should be. It only grows, to twice what is needed, so that it rarely does.

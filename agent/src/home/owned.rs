@@ -97,10 +97,8 @@ impl OwnedSecret {
 
     /// Sets and removes entries, all of them or none; they are durable when it returns. After an error it may have been made.
     pub(crate) async fn write(&self, entries: Entries<'_>) -> Result<(), Error> {
-        let data: Map<String, Value> = entries
-            .iter()
-            .map(|(entry, bytes)| ((*entry).to_owned(), bytes.map_or(Value::Null, encode)))
-            .collect();
+        let data: Map<String, Value> =
+            entries.iter().map(|(entry, bytes)| ((*entry).to_owned(), bytes.map_or(Value::Null, encode))).collect();
         let mut known = self.version.lock().await;
         for left in (0..TRIES).rev() {
             let version = match known.take() {

@@ -23,7 +23,12 @@ pub struct Credentials {
 impl Credentials {
     /// Begins with one.
     pub fn new(identity: Identity) -> Self {
-        Self { current: Arc::new(watch::Sender::new(Arc::new(identity))), asked: Arc::default(), told: Arc::default(), changing: Arc::default() }
+        Self {
+            current: Arc::new(watch::Sender::new(Arc::new(identity))),
+            asked: Arc::default(),
+            told: Arc::default(),
+            changing: Arc::default(),
+        }
     }
 
     /// The one to dial with now.

@@ -204,8 +204,9 @@ fn digest_key(files: &Files) -> Result<DigestKey, Error> {
 }
 
 fn certificates(files: &Files, list: &[String]) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let decode =
-        |text: &String| STANDARD.decode(text).map(CertificateDer::from).map_err(|error| damaged(files, IDENTITY, error));
+    let decode = |text: &String| {
+        STANDARD.decode(text).map(CertificateDer::from).map_err(|error| damaged(files, IDENTITY, error))
+    };
     list.iter().map(decode).collect()
 }
 

@@ -22,8 +22,8 @@ use super::directory::{self, Prepared};
 use super::leaf::Given;
 use super::pin::{PinnedAuthority, is_wrong_authority};
 use super::{Error, Files, Identity, leaf};
-use crate::link::connect::{self, Address, Windows};
 use crate::link::Proxy;
+use crate::link::connect::{self, Address, Windows};
 
 /// How long the hub may take for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -44,12 +44,7 @@ pub async fn join(file: &JoinFile, files: &Files, facts: &ClusterFacts, clock: &
 }
 
 /// One attempt to join. Nothing of the token is sent before the hub's certificate authority was found to be the pinned one.
-pub async fn join_once(
-    file: &JoinFile,
-    files: &Files,
-    facts: &ClusterFacts,
-    clock: &Clock,
-) -> Result<Identity, Error> {
+pub async fn join_once(file: &JoinFile, files: &Files, facts: &ClusterFacts, clock: &Clock) -> Result<Identity, Error> {
     let address = checked(file)?;
     let Prepared { key, instance } = on_disk(files, directory::prepare).await?;
     let request = v1::JoinRequest {

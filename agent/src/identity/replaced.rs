@@ -25,7 +25,10 @@ pub async fn confirmed<F: Future<Output = Result<(), Error>>>(
         };
         match moved.await {
             Ok(moved) => {
-                tracing::warn!(kube_system_uid, "the agent works for another cluster than before, as an operator confirmed");
+                tracing::warn!(
+                    kube_system_uid,
+                    "the agent works for another cluster than before, as an operator confirmed"
+                );
                 return moved;
             }
             Err(error) => {

@@ -70,7 +70,9 @@ async fn a_join_makes_an_identity_that_only_the_agent_can_read() {
     let hub = TestHub::api(pki.server("localhost"), giving(&pki, CLUSTER)).await;
     let home = directory.path().join("identity");
     assert!(Identity::load(&Files::directory(&home)).expect("no identity").is_none());
-    let joined = join(&file(&hub, &pki), &Files::directory(&home), &facts(), &Clock::system()).await.map_err(|error| error.to_string());
+    let joined = join(&file(&hub, &pki), &Files::directory(&home), &facts(), &Clock::system())
+        .await
+        .map_err(|error| error.to_string());
     let joined = joined.expect("it joins");
     let loaded = Identity::load(&Files::directory(&home)).expect("an identity").expect("an identity");
     assert_eq!((loaded.cluster, loaded.instance, loaded.not_after), (CLUSTER, joined.instance, joined.not_after));

@@ -48,12 +48,7 @@ mod tests {
     #[test]
     fn a_lease_is_taken_when_nobody_holds_it_any_more() {
         let second = Duration::from_secs;
-        let held = |by: &str| Record {
-            holder: by.into(),
-            duration: second(15),
-            transitions: 4,
-            version: "1".into(),
-        };
+        let held = |by: &str| Record { holder: by.into(), duration: second(15), transitions: 4, version: "1".into() };
         let (take, wait) = (|epoch| Verdict::Take { epoch }, |seconds| Verdict::Wait(second(seconds)));
         for (record, unchanged, least, want) in [
             (None, 0, 0, take(1)),

@@ -52,7 +52,11 @@ impl Proxy {
         if code.starts_with('2') {
             return Ok(stream);
         }
-        Err(io::Error::other(format!("the proxy {} answered {}", self.address, status.chars().take(100).collect::<String>())))
+        Err(io::Error::other(format!(
+            "the proxy {} answered {}",
+            self.address,
+            status.chars().take(100).collect::<String>()
+        )))
     }
 }
 

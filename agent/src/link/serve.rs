@@ -100,7 +100,13 @@ impl Server {
     }
 
     async fn serve(&self, id: Uuid, limit: Duration, answers: Arc<dyn Answers>, _place: OwnedSemaphorePermit) {
-        if let Err(error) = self.stream(id, limit, answers).await {
+        let mut opened = self.stream(id, limit, Arc::clone(&answers)).await;
+        if opened.is_err() {
+            // A connection that was kept may lead to a hub that is gone since.
+            self.inner.second.broke().await;
+            opened = self.stream(id, limit, answers).await;
+        }
+        if let Err(error) = opened {
             tracing::warn!(error, "a question of the hub could not be answered");
             self.inner.second.broke().await;
         }

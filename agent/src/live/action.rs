@@ -16,6 +16,7 @@ use windlass_domain::question::{ObjectSelector, RefusalCode, Refused};
 use super::target::Target;
 use super::{resource, shown};
 use crate::observe::Cluster;
+use crate::script::jq::Jq;
 use crate::script::{self, ActionScript, DiscoveryScript};
 use crate::sync::input::Input;
 use crate::sync::said::Said;
@@ -28,14 +29,15 @@ const SCRIPTS: usize = 1;
 pub(super) struct Actions {
     cluster: Cluster,
     engine: mpsc::Sender<Input>,
+    jq: Jq,
     turns: Arc<Semaphore>,
 }
 
 // === impl Actions ===
 
 impl Actions {
-    pub(super) fn new(cluster: Cluster, engine: mpsc::Sender<Input>) -> Self {
-        Self { cluster, engine, turns: Arc::new(Semaphore::new(SCRIPTS)) }
+    pub(super) fn new(cluster: Cluster, engine: mpsc::Sender<Input>, jq: Jq) -> Self {
+        Self { cluster, engine, jq, turns: Arc::new(Semaphore::new(SCRIPTS)) }
     }
 
     /// The actions of the objects that a selector fits; objects without any are left out.
@@ -91,12 +93,12 @@ impl Actions {
         let object = object.ok_or_else(|| resource::none(&ObjectSelector::exactly(key)))?;
         let effect = self.effect(target, &asked, &object).await?;
         let writes = write::prepare(target, key, &effect.changes)?;
-        let notes = notes(&effect, &said);
+        let notes = self.notes(&effect, &said, &object).await;
         let (cluster, key) = (self.cluster.clone(), asked.object.clone());
         let carried_out = tokio::spawn(async move { write::carry_out(&cluster, &key, writes).await });
-        let mut ran = carried_out
-            .await
-            .map_err(|_| Refused::new(RefusalCode::Internal, "the action ended in a fault; the agent's log has it"))??;
+        let mut ran = carried_out.await.map_err(|_| {
+            Refused::new(RefusalCode::Internal, "the action ended in a fault; the agent's log has it")
+        })??;
         ran.notes = notes;
         tracing::info!(object = %asked.object, action = asked.action, by = asked.by, outcome = ran.words(), "an action was run");
         Ok(ran)
@@ -160,6 +162,22 @@ impl Actions {
         done.await.unwrap_or_else(|_| Err(script::Error::Failed("the interpreter ended in a fault".into())))
     }
 
+    /// What a person is told beside what was done. What differences are ignored of is not put back.
+    async fn notes(&self, effect: &Effect, said: &Said, object: &Value) -> Vec<String> {
+        let mut contested = Vec::new();
+        if let Some(manifest) = &said.manifest {
+            // An expression that fails ignores nothing: the warning is one too many, not one too few.
+            let ignored = self.jq.ignored_as(&said.ignored, manifest, object).await.unwrap_or_default();
+            let manifest = ignored.without(manifest);
+            let patches = effect.changes.iter().filter_map(|change| match change {
+                Change::Patch(patch) => Some(patch),
+                Change::Create(_) => None,
+            });
+            contested.extend(patches.flat_map(|patch| action::contested(patch, &manifest)));
+        }
+        effect.note.iter().cloned().chain(action::warning(&contested, said.heals)).collect()
+    }
+
     async fn said(&self, application: Uuid, key: &ResourceKey) -> Result<Said, Refused> {
         let stopping = || Refused::new(RefusalCode::Unavailable, "the agent is stopping");
         let (reply, answer) = oneshot::channel();
@@ -174,16 +192,6 @@ impl Actions {
 fn scripts(target: &Target, key: &ResourceKey) -> Option<Scripts> {
     let customizations = &target.facts.desired.as_ref()?.customizations;
     customizations.actions_of(&key.group, &key.kind).map(|(_, scripts)| scripts.clone())
-}
-
-/// What a person is told beside what was done.
-fn notes(effect: &Effect, said: &Said) -> Vec<String> {
-    let contested = effect.changes.iter().flat_map(|change| match (change, &said.manifest) {
-        (Change::Patch(patch), Some(manifest)) => action::contested(patch, manifest),
-        _ => Vec::new(),
-    });
-    let contested: Vec<_> = contested.collect();
-    effect.note.iter().cloned().chain(action::warning(&contested, said.heals)).collect()
 }
 
 /// The key of a new object, as far as it says.

@@ -93,12 +93,7 @@ impl Target {
     }
 
     /// The metadata of the owner of something in this namespace; `None` where it is gone, or another one.
-    pub(super) async fn look(
-        &self,
-        cluster: &Cluster,
-        owner: &Owner,
-        namespace: &str,
-    ) -> Result<Option<Value>, Error> {
+    pub(super) async fn look(&self, cluster: &Cluster, owner: &Owner, namespace: &str) -> Result<Option<Value>, Error> {
         let Some(resource) = self.facts.discovery.find_kind(&owner.group, &owner.kind) else { return Ok(None) };
         let path = path::object(resource, namespace, &owner.name);
         match cluster.get::<Value>(&path, METADATA).await {

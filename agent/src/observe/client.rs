@@ -105,7 +105,11 @@ impl Cluster {
     }
 
     /// A write's request, in the name of who may write to this namespace; none is the agent's own for objects without one.
-    pub(crate) fn in_the_name(&self, namespace: &str, mut request: Request<Vec<u8>>) -> Result<Request<Vec<u8>>, Error> {
+    pub(crate) fn in_the_name(
+        &self,
+        namespace: &str,
+        mut request: Request<Vec<u8>>,
+    ) -> Result<Request<Vec<u8>>, Error> {
         let Some(acting) = &self.inner.acting else { return Ok(request) };
         let namespace = if namespace.is_empty() { &acting.home } else { namespace };
         let user = HeaderValue::from_str(&format!("system:serviceaccount:{namespace}:{}", acting.account));

@@ -49,6 +49,7 @@ pub fn metadata(object: &Value) -> LiveObject {
         wave: windlass_domain::traits::wave(object),
         drift: Drift::NoBaseline,
         health: None,
+        health_ignored: health::is_ignored(object),
     }
 }
 

@@ -79,7 +79,7 @@ fn offer(name: String, value: &LuaValue) -> Offer {
     if let LuaValue::Table(table) = value {
         offer.disabled = matches!(table.raw_get::<LuaValue>("disabled"), Ok(LuaValue::Boolean(true)));
         if offer.disabled {
-            offer.reason = "its discovery script says so".to_owned();
+            "its discovery script says so".clone_into(&mut offer.reason);
         }
         offer.display_name = text(table, "displayName").unwrap_or_default();
         offer.icon_class = text(table, "iconClass").unwrap_or_default();
@@ -192,7 +192,8 @@ impl Reader {
     }
 
     fn value(&mut self, value: LuaValue, was: Option<&Value>, depth: usize) -> Result<Value, Error> {
-        self.left = self.left.checked_sub(1).ok_or_else(|| Error::Failed(format!("it returns more than {VALUES} values")))?;
+        self.left =
+            self.left.checked_sub(1).ok_or_else(|| Error::Failed(format!("it returns more than {VALUES} values")))?;
         Ok(match value {
             LuaValue::Nil => Value::Null,
             LuaValue::Boolean(value) => Value::Bool(value),

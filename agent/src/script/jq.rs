@@ -97,7 +97,7 @@ impl Jq {
         match answer {
             Ok(paths) => Ok(paths),
             Err(why) => {
-                let why = format!("ignoreDifferences: the jq expression {expression:?} {why}");
+                let why = format!("ignoreDifferences: the jq expression `{expression}` {why}");
                 tracing::warn!("{why}");
                 if inner.resting.len() >= MAX_RESTING {
                     inner.resting.clear();

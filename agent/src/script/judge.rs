@@ -17,8 +17,8 @@ use windlass_domain::manifest::ResourceKey;
 use windlass_domain::time::Timestamp;
 use windlass_runtime::clock::Clock;
 
-use super::jq::Jq;
 use super::HealthScript;
+use super::jq::Jq;
 
 /// Objects that wait with their contents; of more, only the key is kept, and they are read again when it is their turn.
 const MAX_WAITING: usize = 512;
@@ -197,12 +197,7 @@ impl Judge {
     }
 }
 
-fn rest(
-    resting: &mut BTreeMap<String, (Timestamp, Health)>,
-    script: &Script,
-    until: Timestamp,
-    health: &Health,
-) {
+fn rest(resting: &mut BTreeMap<String, (Timestamp, Health)>, script: &Script, until: Timestamp, health: &Health) {
     tracing::warn!("{}", health.message);
     if resting.len() >= MAX_RESTING {
         resting.clear();

@@ -41,7 +41,13 @@ impl Engine {
                         let object = owner.decorate(&manifest, key);
                         let eyes = target.desired.as_ref().map(|d| d.lens(key).selection).unwrap_or_default();
                         let eyes = Eyes { selection: eyes, jq: self.parts.executor.judge().jq().clone() };
-                        self.parts.executor.dry_run(resource.clone(), key.clone(), object, (*digest, uid.clone()), eyes);
+                        self.parts.executor.dry_run(
+                            resource.clone(),
+                            key.clone(),
+                            object,
+                            (*digest, uid.clone()),
+                            eyes,
+                        );
                     }
                 }
                 Need::Rebase { key, digest } => rebase.push((key.clone(), *digest)),

@@ -64,7 +64,10 @@ impl Engine {
         let Some((_, mut plan)) = self.with_facts(application, Some(&desired), |facts| plan(facts, &intent)) else {
             return;
         };
-        if same_bundle && !desired.settings.self_heal {
+        let brought = |(bundle, ..): &(Digest, Digest, String)| *bundle == desired.digest;
+        let brought_before =
+            self.targets.get(&application).and_then(|target| target.record.synced.as_ref()).is_some_and(brought);
+        if brought_before && !desired.settings.self_heal {
             // What this bundle has brought already and somebody changed since is drift: it stays until a commit or a person syncs it.
             let Some(target) = self.targets.get(&application) else { return };
             let brought = |key: &ResourceKey, wanted: &Digest| {

@@ -1,6 +1,6 @@
 //! An operation begins.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tracing::info;
 use uuid::Uuid;
@@ -78,6 +78,7 @@ impl Engine {
             begun: true,
             waiting: VecDeque::new(),
             told: BTreeMap::new(),
+            wakes: BTreeSet::new(),
             awaiting_kind: BTreeMap::new(),
             superseded_by: None,
             blocked: None,

@@ -224,9 +224,9 @@ async fn perform(cluster: &Cluster, key: &ResourceKey, work: Work) -> Result<Don
             let applied = replace::put(cluster, &resource, key, &object, options, (replace, force)).await;
             let applied = applied.map_err(|e| Failure::of(&e))?;
             let overridden = Overridden { fields: applied.taken, appliers: applied.adopted };
-            let ignored = eyes.ignored(&applied.response).await;
+            let (ignored, blind) = eyes.ignored(&applied.response).await;
             let response = Box::new(applied.response);
-            Ok(Done::Applied { sent: Box::new(object), response, digest, overridden, ignored })
+            Ok(Done::Applied { sent: Box::new(object), response, digest, overridden, ignored, blind })
         }
         Work::Create { resource, object, options, again, mark } => {
             let made = replace::create_once(cluster, &resource, key, &object, options, (&mark, again)).await;

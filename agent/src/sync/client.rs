@@ -164,7 +164,9 @@ impl Error {
     /// Whether the object's namespace is not there.
     pub(super) fn lacks_namespace(&self) -> bool {
         let Self::Call { key, source: CallError::Refused(refusal) } = self else { return false };
-        refusal.code == 404 && refusal.name == key.namespace && refusal.message.contains("namespaces")
+        // What the server says of a Secret is not kept; an apply of one that is not there is no 404 otherwise.
+        let says_so = || key.is_secret() || refusal.message.contains("namespaces");
+        refusal.code == 404 && refusal.name == key.namespace && says_so()
     }
 
     /// Whether an admission webhook cannot be asked without effect.

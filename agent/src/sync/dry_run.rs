@@ -46,7 +46,8 @@ pub(super) async fn dry_run(
                 Ok(of_response) => eyes.jq.ignored(&eyes.selection, &live).await.map(|of_live| (of_response, of_live)),
                 Err(why) => Err(why),
             };
-            let answer = ignored.map_or_else(DryRun::Impossible, |ignored| compare(applied.response, live, &ignored, key));
+            let answer =
+                ignored.map_or_else(DryRun::Impossible, |ignored| compare(applied.response, live, &ignored, key));
             Ok(Compared { uid, answer })
         }
         Err(error) => impossible(uid, error),

@@ -7,9 +7,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
-use windlass_domain::bundle::{Bundle, BundleEntry};
 use windlass_domain::digest::Digest;
-use windlass_domain::discovery::{ApiResource, Discovery};
+use windlass_domain::discovery::Discovery;
 use windlass_domain::live::DryRun;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::target::TargetRow;
@@ -21,7 +20,7 @@ use super::execute::Executor;
 use super::input::Input;
 use super::keep::Keeper;
 use super::kinds::Missing;
-use super::running::{Recorded, Running};
+use super::running::Running;
 use super::target::{Record, Target, inventory_name, record_name, row_name};
 use super::unused::Proof;
 use super::watched::Watched;
@@ -38,8 +37,6 @@ pub(super) const MAX_DRY_RUNS: usize = 20_000;
 const CLOCK_TOLERANCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 /// How long a start waits to hear which namespaces are paused.
 const PAUSES_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
-/// Operations between two collections of contents that nobody names any more, or as many as there are targets: a collection looks at all of them.
-const COLLECT_EVERY: usize = 32;
 
 /// What the engine works with.
 pub struct Parts {
@@ -79,7 +76,7 @@ pub struct Engine {
     pub(super) watched: Watched,
     pub(super) contents: Contents,
     /// Who waits for which contents.
-    awaited: BTreeMap<Digest, BTreeSet<Uuid>>,
+    pub(super) awaited: BTreeMap<Digest, BTreeSet<Uuid>>,
     pub(super) dry_runs: BTreeMap<(Digest, String), DryRun>,
     pub(super) dry_running: BTreeSet<(Digest, String)>,
     /// Objects whose baseline is being made anew.
@@ -98,7 +95,7 @@ pub struct Engine {
     /// Records on their way to the durable copy.
     pub(super) keeper: Keeper,
     /// Kinds, as `group/version` and kind, that were named when it was last decided what is watched; `None`: it is decided anew.
-    watched_kinds: Option<BTreeSet<(String, String)>>,
+    pub(super) watched_kinds: Option<BTreeSet<(String, String)>>,
     /// Operations since contents that nobody names any more were last dropped.
     pub(super) operations: usize,
     pub(super) inbox: mpsc::Sender<Input>,
@@ -256,6 +253,10 @@ impl Engine {
             Input::Kept(result) => self.kept(result).await,
             Input::Looked { key, found } => self.looked(key, found),
             Input::DryRan { digest, uid, answer } => self.dry_ran(digest, uid, answer),
+            Input::Manifests { application, reply } => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.manifests(application));
+            }
             Input::Judged(verdict) => self.judged(verdict),
             Input::Rebased { application, key, digest, result } => self.rebased(application, &key, digest, result),
             Input::Swept(found) => self.recovered(found),
@@ -319,82 +320,11 @@ impl Engine {
         }
     }
 
-    fn take_fetched(&mut self, asked: &[Digest], result: Result<Vec<(Digest, bytes::Bytes)>, String>) {
-        for digest in asked {
-            self.contents.fetching.remove(digest);
-        }
-        let waiting: BTreeSet<Uuid> =
-            asked.iter().filter_map(|digest| self.awaited.get(digest)).flatten().copied().collect();
-        let failed = match result {
-            Ok(contents) => {
-                let lacking = contents.len() < asked.len();
-                for (digest, bytes) in contents {
-                    self.stage(digest, bytes);
-                    self.arrived(digest);
-                }
-                lacking.then(|| "the hub does not have some of them (any more)".to_owned())
-            }
-            Err(error) => Some(error),
-        };
-        let now = self.parts.clock.now();
-        if let Some(error) = &failed {
-            warn!(error, count = asked.len(), "contents could not be fetched; it is tried again");
-        }
-        for application in waiting {
-            let Some(target) = self.targets.get_mut(&application) else { continue };
-            if failed.is_some() && !target.lacks.is_empty() {
-                target.fetches_failed = target.fetches_failed.saturating_add(1);
-                let again = now + std::time::Duration::from_secs(2 << target.fetches_failed.min(5));
-                target.fetch_at = Some(again);
-                target.wake(again);
-            } else {
-                target.fetches_failed = 0;
-                self.dirty.insert(application);
-            }
-        }
-    }
-
-    /// A target waits for these contents, and for no others.
-    pub(super) fn awaits(&mut self, application: Uuid, digests: impl IntoIterator<Item = Digest>) {
-        let Some(target) = self.targets.get_mut(&application) else { return };
-        let before = std::mem::replace(&mut target.lacks, digests.into_iter().collect());
-        for digest in before.difference(&target.lacks) {
-            if let Some(waiting) = self.awaited.get_mut(digest) {
-                waiting.remove(&application);
-                if waiting.is_empty() {
-                    self.awaited.remove(digest);
-                }
-            }
-        }
-        for digest in target.lacks.difference(&before) {
-            self.awaited.entry(*digest).or_default().insert(application);
-        }
-    }
-
-    /// A content came: whoever waited for nothing else looks at its bundle again.
-    fn arrived(&mut self, digest: Digest) {
-        for application in self.awaited.remove(&digest).unwrap_or_default() {
-            let Some(target) = self.targets.get_mut(&application) else { continue };
-            target.lacks.remove(&digest);
-            if target.lacks.is_empty() {
-                self.dirty.insert(application);
-            }
-        }
-    }
-
-    /// Keeps a content until its bundle is complete; contents of bundles that newer ones took the place of make room.
-    fn stage(&mut self, digest: Digest, bytes: bytes::Bytes) {
-        if !self.contents.stage(digest, bytes.clone()) {
-            let keep = self.referenced();
-            self.contents.retain(&keep);
-            self.contents.stage(digest, bytes);
-        }
-    }
-
     async fn discovered(&mut self, discovery: Discovery) {
         let discovery = discovery.keeping(&self.parts.discovery);
         self.missing.read(&discovery, self.parts.clock.now());
         if discovery != self.parts.discovery {
+            self.lose_kinds(&discovery);
             self.parts.discovery = discovery.clone();
             self.watched_kinds = None;
             self.ensure_watches();
@@ -418,85 +348,6 @@ impl Engine {
         if self.parts.link.send(input).await.is_err() {
             warn!("the link is gone; the agent is stopping");
         }
-    }
-
-    /// What is watched is decided anew: a target came, went or was rebuilt.
-    pub(super) fn rewatch(&mut self) {
-        self.watched_kinds = None;
-    }
-
-    /// A bundle became some target's desired one: where it names a kind that none named before, what is watched is decided anew.
-    pub(super) fn rewatch_for(&mut self, bundle: &Bundle) {
-        let Some(kinds) = &self.watched_kinds else { return };
-        let is_known = |entry: &BundleEntry| kinds.contains(&(entry.api_version.clone(), entry.key.kind.clone()));
-        if !bundle.entries.iter().all(is_known) {
-            self.watched_kinds = None;
-        }
-    }
-
-    /// Watches every kind that some target names or owns and that is served, where that is not done already.
-    fn ensure_watches(&mut self) {
-        if self.watched_kinds.is_some() {
-            return;
-        }
-        let mut kinds: BTreeSet<(&str, &str)> = BTreeSet::new();
-        for target in self.targets.values() {
-            let running = target.running.as_ref().and_then(|running| running.to.as_ref());
-            let bundles = target.desired.iter().chain(running);
-            let named = bundles.flat_map(|d| d.bundle.entries.iter().map(|e| (&e.api_version, &e.key)));
-            let owned = target.inventory.entries.iter().map(|(key, entry)| (&entry.api_version, key));
-            kinds.extend(named.chain(owned).map(|(api_version, key)| (api_version.as_str(), key.kind.as_str())));
-        }
-        let find = |(version, kind): &(&str, &str)| self.parts.discovery.find(version, kind).cloned();
-        let resources: BTreeSet<ApiResource> = kinds.iter().filter_map(find).collect();
-        self.parts.watches.ensure(&resources);
-        self.watched_kinds = Some(kinds.into_iter().map(|(version, kind)| (version.to_owned(), kind.to_owned())).collect());
-    }
-
-    /// Every content that some target's row, desired or synced bundle names.
-    pub(super) fn referenced(&self) -> BTreeSet<Digest> {
-        let (mut keep, mut bundles) = (BTreeSet::new(), BTreeSet::new());
-        for target in self.targets.values() {
-            if let TargetRow::Present(spec) = &target.row {
-                bundles.insert(spec.bundle);
-                keep.insert(spec.settings);
-            }
-            let running = target.record.running.iter().filter_map(Recorded::to);
-            for (bundle, settings, _) in target.record.kept_bundles().chain(running) {
-                bundles.insert(*bundle);
-                keep.insert(*settings);
-            }
-        }
-        let named: Vec<Digest> = keep.iter().filter_map(|settings| self.contents.named_by(settings)).collect();
-        keep.extend(named);
-        keep.extend(bundles.iter().flat_map(|bundle| self.members(*bundle)));
-        keep.extend(bundles);
-        keep
-    }
-
-    /// Now and then, and after the first operation of a process: contents of earlier bundles go.
-    pub(super) fn collect(&mut self) {
-        self.operations = self.operations.saturating_add(1);
-        if self.operations >= COLLECT_EVERY.max(self.targets.len()) {
-            self.operations = 0;
-            self.keeper.collect();
-            self.rewatch();
-        }
-    }
-
-    /// Records of targets whose row is gone: what a crash in the middle of a removal left.
-    pub(super) fn orphans(&self) -> impl Iterator<Item = (String, Option<bytes::Bytes>)> {
-        let known: BTreeSet<String> =
-            self.targets.keys().flat_map(|uid| [record_name(*uid), inventory_name(*uid)]).collect();
-        let durable = &self.parts.durable;
-        let records = durable.with_prefix("target/").into_iter().chain(durable.with_prefix("inventory/"));
-        records.map(|(name, _)| name).filter(move |name| !known.contains(name)).map(|name| (name, None))
-    }
-
-    fn members(&self, bundle: Digest) -> Vec<Digest> {
-        let bundle =
-            self.contents.get(&bundle).and_then(|bytes| Bundle::from_bytes(&bytes).ok());
-        bundle.map(|bundle| bundle.entries.iter().map(|e| e.digest).collect()).unwrap_or_default()
     }
 
     /// What a target names and owns, so that events of it reach it.

@@ -55,6 +55,10 @@ impl Engine {
     async fn tell_time(&mut self, application: Uuid) {
         self.give_up_kinds(application).await;
         self.step(application, Event::Tick).await;
+        let now = self.parts.clock.now();
+        if let Some(target) = self.targets.get_mut(&application) {
+            target.wake_again(now);
+        }
     }
 
     async fn tell_confirmed(&mut self, application: Uuid, confirmed: bool) {
@@ -75,7 +79,7 @@ impl Engine {
             return;
         }
         if let Some(target) = self.targets.get_mut(&application) {
-            until.into_iter().for_each(|until| target.wake(until));
+            until.into_iter().for_each(|until| target.wake_running(until));
             if let Some(running) = &mut target.running {
                 running.blocked.clone_from(&blocked);
             }
@@ -161,7 +165,7 @@ impl Engine {
         let writes = matches!(action.verb, Verb::Apply { .. } | Verb::Create { .. } | Verb::RunHook { .. });
         if !served && writes && defines(running, action) {
             running.awaiting_kind.insert(index, limit);
-            return target.wake(limit);
+            return target.wake_running(limit);
         }
         self.carry_out(application, index);
     }

@@ -131,6 +131,13 @@ pub enum Input {
         /// Why it could not be.
         result: Result<(), String>,
     },
+    /// Somebody compares what git says of a target.
+    Manifests {
+        /// The target.
+        application: Uuid,
+        /// Every object that is kept, as it would be applied.
+        reply: oneshot::Sender<Vec<(ResourceKey, Value)>>,
+    },
     /// Somebody answers a question about a target.
     Facts {
         /// The target.
@@ -159,6 +166,7 @@ pub struct Failure {
 }
 
 /// What a look found.
+#[allow(clippy::large_enum_variant)] // it lives for a moment
 pub enum Found {
     /// The metadata of an object that has no baseline, its absence, or why it is not known.
     Observed(Observed),
@@ -182,6 +190,8 @@ pub enum Done {
         overridden: Overridden,
         /// What of the response is ignored.
         ignored: Ignored,
+        /// Why that is not known.
+        blind: Option<String>,
     },
     /// A hook is there.
     Hooked {

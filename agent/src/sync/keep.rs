@@ -11,11 +11,12 @@ use bytes::Bytes;
 use tracing::warn;
 use uuid::Uuid;
 use windlass_domain::operation::Event;
+use windlass_domain::sync::{SyncAction, Verb};
 use windlass_domain::time::Timestamp;
 
 use super::engine::Engine;
 use super::input::Input;
-use super::target::Complete;
+use super::target::{Complete, Target};
 use crate::desired::Change;
 use crate::link;
 
@@ -35,6 +36,8 @@ const LONGEST_PACE: Duration = Duration::from_millis(400);
 pub(super) enum Then {
     /// Nothing but its next evaluation.
     Evaluate,
+    /// An operation ended: that is said before another one begins.
+    Report,
     /// This operation takes its first step; where the write fails it has not begun.
     Begin(Uuid),
     /// The running operation does what waited for its record.
@@ -66,8 +69,6 @@ pub(super) struct Keeper {
     began: Option<Timestamp>,
     /// After a write that failed, and in a storm.
     rests_until: Option<Timestamp>,
-    /// The last write failed.
-    failed: bool,
 }
 
 // === impl Keeper ===
@@ -87,7 +88,9 @@ impl Keeper {
         let wanted = self.waiting.entry(application).or_default();
         // Records are whole: a newer one takes the place of the one before it.
         wanted.changes.extend(changes);
-        wanted.complete = complete.or(wanted.complete.take());
+        if complete.is_some() {
+            wanted.complete = complete;
+        }
         wanted.then.push(then);
     }
 
@@ -98,11 +101,6 @@ impl Keeper {
 
     fn rests(&self, now: Timestamp) -> bool {
         self.rests_until.is_some_and(|until| now < until)
-    }
-
-    /// Whether nothing can be written for a while.
-    fn fails(&self, now: Timestamp) -> bool {
-        self.failed && self.rests(now)
     }
 
     /// Everything that waits, to be written now; `None` while a write is under way, while it rests, or when nothing waits.
@@ -125,7 +123,6 @@ impl Keeper {
             false if over.len() > STORM => took.saturating_mul(PACE).min(LONGEST_PACE),
             false => Duration::ZERO,
         };
-        self.failed = failed;
         self.rests_until = (!rest.is_zero()).then(|| now + rest);
         over
     }
@@ -146,20 +143,20 @@ impl Engine {
 
     /// The same, with more changes.
     pub(super) fn keep_with(&mut self, application: Uuid, more: Vec<Change>, then: Then) {
-        let fails = self.keeper.fails(self.parts.clock.now());
         let Some(target) = self.targets.get_mut(&application) else { return };
-        let error = match target.records(application) {
-            Ok(_) if fails => target.storage_error.clone().unwrap_or_else(|| "the last write failed".to_owned()),
+        match target.records(application) {
             Ok(mut changes) => {
                 let unwritten = target.unwritten.take();
                 let complete = target.desired.clone().filter(|_| unwritten.is_some());
                 changes.extend(unwritten.into_iter().flatten());
                 changes.extend(more);
-                return self.keeper.put(application, changes, complete, then);
+                self.keeper.put(application, changes, complete, then);
             }
-            Err(error) => error.to_string(),
-        };
-        self.not_kept(application, vec![then], &error);
+            Err(error) => {
+                self.could_not_write(application, &error.to_string());
+                self.does_not_begin(application, &[then]);
+            }
+        }
     }
 
     /// Drops a removed target's records.
@@ -205,6 +202,7 @@ impl Engine {
         for then in wanted.then {
             match then {
                 Then::Evaluate => {}
+                Then::Report => self.report(application).await,
                 Then::Begin(id) => {
                     let running = self.targets.get(&application).and_then(|target| target.running.as_ref());
                     if running.is_some_and(|running| running.id == id) {
@@ -218,11 +216,10 @@ impl Engine {
         }
     }
 
-    /// Everything that was to be written is wanted again, contents included: they are still staged.
+    /// Everything that was to be written is wanted again, contents included: they are still staged. What was applied before and only has to be put right is
+    /// put right all the same: what is on record of it does not change by that.
     async fn not_written(&mut self, application: Uuid, wanted: Wanted, error: &str) {
-        if let Some(target) = self.targets.get_mut(&application)
-            && let Some(complete) = &wanted.complete
-        {
+        if let (Some(target), Some(complete)) = (self.targets.get_mut(&application), &wanted.complete) {
             target.unwritten.get_or_insert_default().extend(self.contents.staged_of(complete));
         }
         if wanted.then.contains(&Then::Forget) {
@@ -230,26 +227,30 @@ impl Engine {
             self.keeper.collect();
             self.tell(link::Input::Forgotten { application }).await;
         }
-        self.not_kept(application, wanted.then, error);
+        self.could_not_write(application, error);
+        let begins = wanted.then.iter().any(|then| matches!(then, Then::Begin(_)));
+        if begins && self.targets.get(&application).is_some_and(Target::only_heals) {
+            self.step(application, Event::Start).await;
+        } else {
+            self.does_not_begin(application, &wanted.then);
+        }
+        self.report(application).await;
     }
 
-    fn not_kept(&mut self, application: Uuid, then: Vec<Then>, error: &str) {
+    fn could_not_write(&mut self, application: Uuid, error: &str) {
         let again = self.parts.clock.now() + REST;
         let Some(target) = self.targets.get_mut(&application) else { return };
         warn!(application = %target.name(), %error, "the durable copy could not be written");
-        target.storage_error = Some(match error.strip_prefix(FAILED) {
-            Some(_) => error.to_owned(),
-            None => format!("{FAILED}{error}"),
-        });
+        target.storage_error = Some(format!("the durable copy could not be written: {error}"));
         // `Some` makes a later evaluation write again.
         target.unwritten.get_or_insert_default();
         target.wake(again);
-        for then in then {
-            if let Then::Begin(id) = then
-                && target.running.as_ref().is_some_and(|running| running.id == id)
-            {
-                target.running = None;
-            }
+    }
+
+    fn does_not_begin(&mut self, application: Uuid, then: &[Then]) {
+        let Some(target) = self.targets.get_mut(&application) else { return };
+        if target.running.as_ref().is_some_and(|running| then.contains(&Then::Begin(running.id))) {
+            target.running = None;
         }
     }
 
@@ -269,8 +270,20 @@ impl Engine {
     }
 }
 
-/// What people read before the reason.
-const FAILED: &str = "the durable copy could not be written: ";
+impl Target {
+    /// Whether the running operation only applies again what is on record as applied from these very manifests.
+    fn only_heals(&self) -> bool {
+        let Some(running) = &self.running else { return false };
+        let plan = running.operation.plan();
+        let on_record = |action: &SyncAction| match &action.verb {
+            Verb::Apply { digest, adopt: false } => {
+                self.inventory.entries.get(&action.key).is_some_and(|entry| entry.digest == Some(*digest))
+            }
+            _ => false,
+        };
+        !plan.needs_record() && plan.actions.iter().all(on_record)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -314,7 +327,7 @@ mod tests {
             keeper.depart(at(0)).expect("a write");
             keeper.arrive(at(took), failed);
             keeper.put(Uuid::max(), vec![change("r", "2")], None, Then::Evaluate);
-            let due = keeper.due().unwrap_or(at(took));
+            let due = keeper.due().unwrap_or_else(|| at(took));
             assert!(due == at(took) || keeper.depart(due - Duration::from_millis(1)).is_none(), "too early");
             assert!(keeper.depart(due).is_some(), "in time");
             due

@@ -1,11 +1,12 @@
 //! Kinds that were served and no longer are. A CRD that is being replaced, or an aggregated API that restarts, is away for a moment and its objects are not:
 //! only two discoveries that are a while apart prove that a kind took its objects along.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use uuid::Uuid;
-use windlass_domain::discovery::Discovery;
+use windlass_domain::discovery::{ApiResource, Discovery};
+use windlass_domain::live::Observed;
 use windlass_domain::manifest::{GroupKind, ResourceKey};
 use windlass_domain::time::Timestamp;
 
@@ -47,6 +48,17 @@ impl Missing {
 }
 
 impl Engine {
+    /// What was seen of objects whose kind is no longer served says nothing of what is there once it is served again.
+    pub(super) fn lose_kinds(&mut self, now: &Discovery) {
+        let lost = |resource: &&ApiResource| now.find_kind(&resource.group, &resource.kind).is_none();
+        let kinds = self.parts.discovery.resources().iter().filter(lost);
+        let kinds: BTreeSet<GroupKind> =
+            kinds.map(|resource| GroupKind { group: resource.group.clone(), kind: resource.kind.clone() }).collect();
+        for key in kinds.iter().flat_map(|kind| self.watched.believed_of(kind)).collect::<Vec<_>>() {
+            self.watched.set(key, Observed::Unknown("the cluster stopped serving its kind".into()));
+        }
+    }
+
     /// What the cluster serves, where a kind that is only away for a moment counts as one of which nothing is known.
     pub(super) fn settled_discovery(&mut self, application: Uuid) -> Discovery {
         let now = self.parts.clock.now();
@@ -75,7 +87,6 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use windlass_domain::discovery::ApiResource;
     use windlass_domain::time::from_millis;
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
+use windlass_domain::bundle::BundleEntry;
 use windlass_domain::digest::Digest;
 use windlass_domain::discovery::ApiResource;
 use windlass_domain::health::{Health, HealthStatus};
@@ -25,7 +26,7 @@ use crate::script::jq::Jq;
 use crate::script::judge::{Lens, Verdict};
 
 /// How often an object is asked about again whose comparison failed.
-const AGAIN: Duration = Duration::from_secs(60);
+pub(super) const AGAIN: Duration = Duration::from_secs(60);
 
 /// What finds ignored places beside the engine.
 #[derive(Clone)]
@@ -47,10 +48,12 @@ pub struct Rebased {
 // === impl Eyes ===
 
 impl Eyes {
-    /// Places of an object; those of an expression that did not end are none, for what nothing can be compared with anyway.
-    pub(super) async fn ignored(&self, object: &Value) -> Ignored {
-        let found = self.jq.ignored(&self.selection, object).await;
-        found.unwrap_or_else(|_| self.selection.places(object, Vec::new()))
+    /// Ignored places of an object. Where an expression did not end they are not known, and nothing can be compared: why.
+    pub(super) async fn ignored(&self, object: &Value) -> (Ignored, Option<String>) {
+        match self.jq.ignored(&self.selection, object).await {
+            Ok(found) => (found, None),
+            Err(why) => (self.selection.places(object, Vec::new()), Some(why)),
+        }
     }
 
     /// What is sent under `RespectIgnoreDifferences=true`: the live value of each ignored place.
@@ -79,7 +82,8 @@ impl Eyes {
         let live = look::get(cluster, resource, key).await.map_err(|error| error.to_string())?;
         let live = live.ok_or_else(|| "it is gone".to_owned())?;
         let options = Options { dry_run: true, ..Options::default() };
-        let applied = apply::apply(cluster, resource, key, &sent, options).await.map_err(|error: Error| error.to_string())?;
+        let applied =
+            apply::apply(cluster, resource, key, &sent, options).await.map_err(|error: Error| error.to_string())?;
         let ignored = self.jq.ignored_as(&self.selection, &applied.response, &live).await?;
         Ok(Rebased { sent, response: (applied.response, ignored), live: Box::new(live) })
     }
@@ -88,7 +92,12 @@ impl Eyes {
 impl Engine {
     /// What is ignored of an object and who judges it: by its owner, or whoever names it.
     pub(super) fn lens(&self, key: &ResourceKey) -> Lens {
-        let named = || self.watched.interested_in(key).into_iter().find(|uid| self.desired_of(*uid).is_some());
+        let interested = self.watched.interested_in(key);
+        let has_rules = |uid: &Uuid| self.desired_of(*uid).is_some_and(Complete::has_rules);
+        if !interested.iter().any(has_rules) {
+            return Lens::default();
+        }
+        let named = || interested.iter().copied().find(|uid| self.desired_of(*uid).is_some());
         let desired = self.owned(key).map(|(owner, _)| owner).or_else(named).and_then(|uid| self.desired_of(uid));
         desired.map(|desired| desired.lens(key)).unwrap_or_default()
     }
@@ -112,13 +121,33 @@ impl Engine {
             return;
         }
         let owned: BTreeSet<ResourceKey> = target.inventory.entries.keys().cloned().collect();
-        let concerned: Vec<ResourceKey> = owned.into_iter().filter(|key| before.lens(key) != desired.lens(key)).collect();
+        let concerned: Vec<ResourceKey> =
+            owned.into_iter().filter(|key| before.lens(key) != desired.lens(key)).collect();
         let digests: BTreeSet<Digest> = desired.bundle.entries.iter().map(|entry| entry.digest).collect();
         self.dry_runs.retain(|(digest, _), _| !digests.contains(digest));
         for key in concerned {
             self.watched.set(key.clone(), Observed::Unknown("read again, because its rules changed".into()));
             self.look_again(&key, Duration::ZERO);
         }
+    }
+
+    /// Every object that git names and that is kept, as it would be applied.
+    pub(super) fn manifests(&self, application: Uuid) -> Vec<(ResourceKey, Value)> {
+        let Some(target) = self.targets.get(&application) else { return Vec::new() };
+        let owner = target.owner(&self.parts.installation);
+        let entries = target.desired.iter().flat_map(|desired| {
+            let kept = desired.bundle.entries.iter().filter(|entry| desired.traits.get(&entry.digest).is_kept());
+            kept.filter_map(|entry| Some((entry, self.contents.get(&entry.digest)?)))
+        });
+        let object = |(entry, bytes): (&BundleEntry, bytes::Bytes)| {
+            let manifest = windlass_domain::canonical::read(&bytes).ok()?;
+            let served = self.parts.discovery.find(&entry.api_version, &entry.key.kind);
+            let namespaced = served.is_none_or(|resource| resource.namespaced);
+            let key = entry.key.clone().in_namespace(&owner.default_namespace, namespaced);
+            let object = owner.decorate(&manifest, &key);
+            Some((key, object))
+        };
+        entries.filter_map(object).collect()
     }
 
     /// What was found out about an object beside the engine.
@@ -155,6 +184,14 @@ impl Engine {
         }
     }
 
+    /// How an object stands is not known until it was looked at again.
+    pub(super) fn cannot_compare(&mut self, key: &ResourceKey, why: String) {
+        if let Some(Observed::Present(live)) = self.watched.get(key).cloned() {
+            self.know(key.clone(), Observed::Present(LiveObject { drift: Drift::Incomparable(why), ..live }));
+        }
+        self.look_again(key, AGAIN);
+    }
+
     /// Makes the baseline of an object anew, under the rules of now.
     pub(super) fn rebase(&mut self, application: Uuid, key: &ResourceKey, digest: Digest) {
         let manifest = self.contents.get(&digest).and_then(|bytes| windlass_domain::canonical::read(&bytes).ok());
@@ -182,7 +219,9 @@ impl Engine {
     ) {
         self.rebasing.remove(key);
         let Some(target) = self.targets.get_mut(&application) else { return };
-        let Some(entry) = target.inventory.entries.get_mut(key).filter(|entry| entry.digest == Some(digest)) else { return };
+        let Some(entry) = target.inventory.entries.get_mut(key).filter(|entry| entry.digest == Some(digest)) else {
+            return;
+        };
         let made = result.and_then(|rebased| {
             let (response, ignored) = &rebased.response;
             let baseline = Baseline::of_response_ignoring(response, &rebased.sent, ignored);
@@ -198,10 +237,7 @@ impl Engine {
             }
             Err(why) => {
                 let why = format!("it could not be compared under its ignore rules: {why}");
-                if let Some(Observed::Present(live)) = self.watched.get(key).cloned() {
-                    self.know(key.clone(), Observed::Present(LiveObject { drift: Drift::Incomparable(why), ..live }));
-                }
-                self.look_again(key, AGAIN);
+                self.cannot_compare(key, why);
             }
         }
         self.dirty.insert(application);

@@ -1,5 +1,7 @@
 //! Operations that a person asked for.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 use windlass_domain::operation::{Event, OperationPhase};
 use windlass_domain::status::OperationState;
@@ -15,7 +17,8 @@ use super::running::run_of;
 use super::target::{Complete, Target};
 
 /// Why a commit that was named is not brought.
-const NOT_HERE: &str = "a newer commit came before it began, and the agent no longer has the one that was named; sync again";
+const NOT_HERE: &str =
+    "a newer commit came before it began, and the agent no longer has the one that was named; sync again";
 
 /// What a person's operation brings.
 enum Brings {
@@ -66,7 +69,9 @@ impl Engine {
             return;
         };
         let Some(target) = self.targets.get_mut(&application) else { return };
-        let deadline = target.deadline_of(&request, now);
+        // It may wait as long as the hub allowed it, and run as long as one attempt may.
+        let timeout = request.options.timeout_seconds.map_or_else(|| to.settings.timeout(), Duration::from_secs);
+        let deadline = target.deadline_of(&request, now).min(now.saturating_add(timeout).unwrap_or(Timestamp::MAX));
         let whole = !request.options.leaves_no_history();
         let begin = Begin { id: request.id, attempt, by: request.by, manual: true, deadline, to: Some(to), whole };
         self.start(application, begin, plan);
@@ -130,14 +135,10 @@ impl Engine {
 }
 
 impl Target {
-    /// When a person's operation is over, by this agent's clock: as long after it was first seen here as the hub allowed it. The two clocks are never
-    /// compared.
+    /// When a person's operation is over, waiting and retries included, by this agent's clock: as long after it was first seen here as the hub allowed it.
+    /// The two clocks are never compared.
     fn deadline_of(&mut self, request: &OperationRequest, now: Timestamp) -> Timestamp {
-        let asked = request.deadline.duration_since(request.requested_at);
-        let allowed = match request.options.timeout_seconds.map(i64::try_from) {
-            Some(Ok(seconds)) => asked.min(jiff::SignedDuration::from_secs(seconds)),
-            _ => asked,
-        };
+        let allowed = request.deadline.duration_since(request.requested_at);
         match self.asked {
             Some((id, deadline)) if id == request.id => deadline,
             _ => {

@@ -32,7 +32,11 @@ pub async fn ensure(cluster: &Cluster, name: &str, metadata: Option<&NamespaceMe
             Ok(_) => Ok(()),
             Err(error) if error.already_exists() => Ok(()),
             // Who may not make namespaces may be let into those that are there.
-            Err(Error::Call { source: CallError::Refused(refusal), .. }) if refusal.code == 403 && is_there(cluster, name).await => Ok(()),
+            Err(Error::Call { source: CallError::Refused(refusal), .. })
+                if refusal.code == 403 && is_there(cluster, name).await =>
+            {
+                Ok(())
+            }
             Err(error) => Err(error),
         };
     };

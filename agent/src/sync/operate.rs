@@ -70,7 +70,7 @@ impl Engine {
             Action::DeleteHook(index) => self.clean(application, index, true),
             Action::WakeAt(at) => {
                 if let Some(target) = self.targets.get_mut(&application) {
-                    target.wake(at);
+                    target.wake_running(at);
                 }
             }
             Action::Finish => self.finish(application),
@@ -103,12 +103,30 @@ impl Engine {
         target.kinds_changed = false;
         self.collect();
         self.update_interest(application);
-        self.keep(application, Then::Evaluate);
+        self.keep(application, Then::Report);
         self.dirty.insert(application);
     }
 }
 
 impl Target {
+    /// The running operation is told the time then, whatever else the target is woken for before.
+    pub(super) fn wake_running(&mut self, at: Timestamp) {
+        if let Some(running) = &mut self.running {
+            // To the second: however often it asks, it is not woken more often than that.
+            running.wakes.insert(Timestamp::from_second(at.as_second().saturating_add(1)).unwrap_or(at));
+        }
+        self.wake(at);
+    }
+
+    /// Asks for what the running operation still wants to be woken for.
+    pub(super) fn wake_again(&mut self, now: Timestamp) {
+        let Some(running) = &mut self.running else { return };
+        running.wakes.retain(|at| now < *at);
+        if let Some(first) = running.wakes.first().copied() {
+            self.wake(first);
+        }
+    }
+
     /// What an operation's end means for the next one.
     fn tried(&mut self, running: &Running, now: Timestamp) {
         if running.operation.phase() == OperationPhase::Succeeded {

@@ -165,6 +165,15 @@ impl Engine {
         }
     }
 
+    /// A look that is under way while the object is written may answer what was there before: it is asked again.
+    fn doubt_looks(&mut self, key: &ResourceKey) {
+        for uid in self.watched.interested_in(key) {
+            if let Some(target) = self.targets.get_mut(&uid).filter(|target| target.looking.contains(key)) {
+                target.doubted.insert(key.clone());
+            }
+        }
+    }
+
     /// The answer to a look.
     pub(super) fn looked(&mut self, key: ResourceKey, found: Found) {
         let mut doubted = false;
@@ -252,12 +261,18 @@ impl Engine {
         let running = target.running.as_ref().filter(|r| r.id == operation);
         let Some(mut planned) = running.and_then(|r| r.operation.plan().actions.get(action)).cloned() else { return };
         planned.key = self.scoped(target, &planned);
+        if matches!(result, Ok(Done::Applied { .. } | Done::Hooked { .. })) {
+            self.doubt_looks(&planned.key);
+        }
         let result = match result {
-            Ok(Done::Applied { sent, response, digest, overridden, ignored }) => {
+            Ok(Done::Applied { sent, response, digest, overridden, ignored, blind }) => {
                 if let (Some(target), Some(field)) = (self.targets.get_mut(&application), overridden.fields.first()) {
                     target.writers.insert(planned.key.clone(), field.manager.clone());
                 }
                 let applied = self.applied(application, &planned, (&sent, &response), digest, &ignored);
+                if let Some(why) = blind {
+                    self.cannot_compare(&planned.key, why);
+                }
                 applied.map(|changed| words::applied(&overridden, &changed))
             }
             Ok(Done::Nothing) => Ok("as git says".to_owned()),
@@ -312,8 +327,7 @@ impl Engine {
         let scripted = lens.health.is_some();
         let health = if scripted { self.health_meanwhile(key, response) } else { health::assess(response) };
         let live = LiveObject { drift: Drift::None, health, ..slim::metadata(response) };
-        let entry =
-            InventoryEntry { api_version: api_version.clone(), digest: Some(digest), baseline: Some(baseline) };
+        let entry = InventoryEntry { api_version: api_version.clone(), digest: Some(digest), baseline: Some(baseline) };
         if let Some(target) = self.targets.get_mut(&application) {
             target.inventory.entries.insert(key.clone(), entry);
         }

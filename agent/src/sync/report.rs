@@ -133,6 +133,7 @@ fn contribution(standing: &windlass_domain::sync::Standing) -> Option<Contributi
         (ObjectState::Missing | ObjectState::NotServed, _) => Some(Contribution::Missing),
         // Nothing is called healthy that nobody has seen.
         (ObjectState::Unknown(_), _) => Some(Contribution::Assessed(HealthStatus::Unknown)),
+        (_, Some(_)) if standing.health_ignored => Some(Contribution::Neutral),
         (_, Some(health)) => Some(Contribution::Assessed(health.status)),
         (_, None) => Some(Contribution::Neutral),
     }

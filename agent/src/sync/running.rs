@@ -1,6 +1,6 @@
 //! An operation under way, and its durable form.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -30,6 +30,8 @@ pub struct Running {
     pub waiting: VecDeque<Action>,
     /// What it was last told of each object that it waits for.
     pub told: BTreeMap<usize, Seen>,
+    /// When it wants to be told the time: a target keeps only the first of these and of its own.
+    pub wakes: BTreeSet<Timestamp>,
     /// Actions that wait until their kind is served, and until when.
     pub awaiting_kind: BTreeMap<usize, Timestamp>,
     /// The newer bundle that it was told of.
@@ -99,6 +101,7 @@ impl Recorded {
             begun: false,
             waiting: VecDeque::new(),
             told: BTreeMap::new(),
+            wakes: BTreeSet::new(),
             awaiting_kind: BTreeMap::new(),
             superseded_by: None,
             blocked: None,

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use uuid::Uuid;
+use windlass_domain::ignore::Selection;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::status::ConditionKind;
 use windlass_domain::window::Wish;
@@ -10,8 +11,10 @@ use super::engine::Engine;
 
 /// What is said of an object.
 pub struct Said {
-    /// Its manifest, without what differences are ignored of by pointers; `None` where git does not name it.
+    /// Its manifest; `None` where git does not name it.
     pub manifest: Option<Value>,
+    /// What differences are ignored of.
+    pub ignored: Selection,
     /// Whether what differs from the manifest is put back.
     pub heals: bool,
     /// Why nothing may be written: a freeze, a pause in the cluster, an application that is only observed.
@@ -27,6 +30,7 @@ impl Engine {
         let settings = target.desired.as_ref().map(|desired| &desired.settings);
         Some(Said {
             manifest: self.manifest_of(application, key),
+            ignored: target.desired.as_ref().map(|desired| desired.rules.for_object(key)).unwrap_or_default(),
             heals: settings.is_some_and(|settings| settings.automated && settings.self_heal),
             frozen: frozen.map(|blocked| blocked.why),
         })
@@ -41,8 +45,6 @@ impl Engine {
             entry.key.clone().in_namespace(&namespace, served.is_none_or(|served| served.namespaced)) == *key
         };
         let entry = desired.bundle.entries.iter().filter(|entry| entry.key.name == key.name).find(is_it)?;
-        let manifest: Value = serde_json::from_slice(&self.contents.get(&entry.digest)?).ok()?;
-        let ignored = desired.rules.for_object(key).places(&manifest, Vec::new());
-        Some(ignored.without(&manifest).into_owned())
+        serde_json::from_slice(&self.contents.get(&entry.digest)?).ok()
     }
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use windlass_domain::bundle::Bundle;
 use windlass_domain::customization::Customizations;
 use windlass_domain::digest::Digest;
-use windlass_domain::ignore::{Rules, Selection};
 use windlass_domain::hook::Phase;
+use windlass_domain::ignore::{Rules, Selection};
 use windlass_domain::inventory::Inventory;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
@@ -156,6 +156,11 @@ impl Complete {
         self.bundle.entries.iter().map(|entry| entry.digest).chain(own.into_iter().flatten())
     }
 
+    /// Whether anything is ignored, or judged by scripts, at all.
+    pub fn has_rules(&self) -> bool {
+        !self.rules.is_empty() || !self.customizations.health.is_empty()
+    }
+
     /// What is ignored of an object, and whose script judges it.
     pub fn lens(&self, key: &ResourceKey) -> Lens {
         let script = |(key, source): (&str, &str)| Arc::new(Script { key: key.to_owned(), source: source.to_owned() });
@@ -268,6 +273,9 @@ impl Target {
         self.heals = Heals::default();
         self.asked.iter_mut().for_each(|(_, deadline)| earlier(deadline));
         self.reported.iter_mut().for_each(|(_, at)| earlier(at));
+        if let Some(running) = &mut self.running {
+            running.wakes = running.wakes.iter().map(|at| at.saturating_sub(by).unwrap_or(*at)).collect();
+        }
     }
 
     /// Its durable records.

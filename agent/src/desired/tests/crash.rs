@@ -154,7 +154,10 @@ mod over_secrets {
         assert!(matches!(refused, Err(Error::InUse(_))), "{refused:?}");
         after.write(vec![set("row/1", "after")]).await.expect("writes");
         let again = Durable::open(secrets.open().await, key()).await.expect("opens");
-        assert_eq!((text(&again, "row/0").as_deref(), text(&again, "row/1").as_deref()), (Some("before"), Some("after")));
+        assert_eq!(
+            (text(&again, "row/0").as_deref(), text(&again, "row/1").as_deref()),
+            (Some("before"), Some("after"))
+        );
     }
 
     #[tokio::test]
@@ -181,6 +184,9 @@ mod over_secrets {
         durable.write(vec![gone("big")]).await.expect("what makes it smaller");
         durable.write(vec![("more".into(), Some(noise(300 * 1024)))]).await.expect("there is room again");
         let kept = secrets.all();
-        assert!(kept.iter().all(|secret| secret["metadata"]["name"] == "windlass-agent-state" || secret["immutable"] == true));
+        assert!(
+            kept.iter()
+                .all(|secret| secret["metadata"]["name"] == "windlass-agent-state" || secret["immutable"] == true)
+        );
     }
 }

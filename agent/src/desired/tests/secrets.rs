@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Method, Request, Response};
-use http_body_util::Full;
+use http::Method;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use windlass_runtime::clock::Clock;
 
 use super::store::Failing;
 use crate::desired::SecretChunks;
 use crate::home::Home;
-use crate::observe::Cluster;
+use crate::observe::mock::answering;
 
 const PATH: &str = "/api/v1/namespaces/own/secrets";
 
@@ -47,23 +44,11 @@ impl Secrets {
         SecretChunks::open(self.home(), epoch).await.expect("a store")
     }
 
-    pub(super) fn home(&self) -> Home {
+    fn home(&self) -> Home {
         let inner = Arc::clone(&self.inner);
-        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
-            let inner = Arc::clone(&inner);
-            async move {
-                let (parts, body) = request.into_parts();
-                let body = body.collect_bytes().await.map_err(|error| std::io::Error::other(error.to_string()))?;
-                let body = serde_json::from_slice(&body).unwrap_or_default();
-                let (status, answer) = inner.lock().answer(&parts.method, parts.uri.path(), &body);
-                let answered = status != 0;
-                let response = Response::builder().status(if answered { status } else { 500 });
-                let response = response.body(Full::<Bytes>::from(answer.to_string())).map_err(std::io::Error::other)?;
-                // What was done and not answered is a connection that broke.
-                if answered { Ok(response) } else { Err(std::io::Error::other("connection reset")) }
-            }
-        });
-        Home::new(Cluster::over(kube::Client::new(service, "own"), Clock::system()), "own")
+        let cluster =
+            answering(move |method: &Method, path: &str, body: &Value| inner.lock().answer(method, path, body));
+        Home::new(cluster, "own")
     }
 
     pub(super) fn fail_after(&self, changes: usize, failing: Failing) {
@@ -93,25 +78,25 @@ impl Secrets {
 // === impl Inner ===
 
 impl Inner {
-    /// Status 0 is no answer.
-    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
+    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> Option<(u16, Value)> {
         let name = path.strip_prefix(PATH).unwrap_or_default().trim_start_matches('/').to_owned();
         if *method == Method::GET {
-            return self.read(&name);
+            return Some(self.read(&name));
         }
         match self.left {
-            None => self.change(method, &name, body),
+            None => Some(self.change(method, &name, body)),
+            // What was done and not answered is a connection that broke.
             Some(0) => match self.failing {
                 Failing::After => {
                     self.change(method, &name, body);
-                    (0, Value::Null)
+                    None
                 }
-                Failing::Before => (0, Value::Null),
-                Failing::Full => status(403, "Forbidden", "exceeded quota: secrets"),
+                Failing::Before => None,
+                Failing::Full => Some(status(403, "Forbidden", "exceeded quota: secrets")),
             },
             Some(left) => {
                 self.left = Some(left - 1);
-                self.change(method, &name, body)
+                Some(self.change(method, &name, body))
             }
         }
     }

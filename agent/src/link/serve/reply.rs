@@ -66,3 +66,34 @@ impl Reply {
         Ok(self.send(text.into()).await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use windlass_proto::v1::serve_frame::Frame;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_is_sent_than_the_reader_gave_credit_for() {
+        let (frames, mut sent) = mpsc::channel(8);
+        let (credit, given) = watch::channel(0);
+        let mut reply = Reply::new(frames, given);
+        let answer = Bytes::from(vec![7; 2 * MAX_PIECE_BYTES]);
+        {
+            let mut sending = Box::pin(reply.send(answer));
+            assert!((&mut sending).now_or_never().is_none() && sent.try_recv().is_err());
+            credit.send_replace(MAX_PIECE_BYTES as u64);
+            assert!((&mut sending).now_or_never().is_none());
+            assert!(
+                matches!(sent.try_recv().ok().and_then(|f| f.frame), Some(Frame::Data(d)) if d.data.len() == MAX_PIECE_BYTES)
+            );
+            assert!(sent.try_recv().is_err());
+            credit.send_replace(2 * MAX_PIECE_BYTES as u64);
+            assert_eq!(sending.await, Ok(()));
+        }
+        assert!(sent.try_recv().is_ok());
+        drop(credit);
+        assert_eq!(reply.send(Bytes::from_static(b"more")).await, Err(Gone));
+    }
+}

@@ -125,7 +125,7 @@ fn has_no_status(error: &Error, name: &str) -> bool {
 fn discreet(key: &ResourceKey, error: Error) -> Error {
     match error {
         Error::Refused(mut refusal) if key.is_secret() => {
-            refusal.message = "the apiserver refused it".to_owned();
+            "the apiserver refused it".clone_into(&mut refusal.message);
             refusal.causes.clear();
             Error::Refused(refusal)
         }

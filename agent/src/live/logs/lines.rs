@@ -112,13 +112,41 @@ impl Lines {
         let Source { pod, namespace, container } = &self.source;
         let problem =
             if problem.is_empty() { problem } else { format!("{namespace}/{pod} container {container}: {problem}") };
-        LogLine {
-            pod: pod.clone(),
-            namespace: namespace.clone(),
-            container: container.clone(),
-            time,
-            content,
-            problem,
+        LogLine { pod: pod.clone(), namespace: namespace.clone(), container: container.clone(), time, content, problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(text: Vec<u8>, wanted: &LogQuestion) -> Vec<(String, usize)> {
+        let source = Source { pod: "p".into(), namespace: "n".into(), container: "c".into() };
+        let mut lines = Lines::new(Body::from(text), source);
+        let mut found = Vec::new();
+        while let Some(line) = lines.next(wanted).await {
+            found.push((line.time, line.content.len()));
         }
+        found
+    }
+
+    #[tokio::test]
+    async fn lines_are_cut_at_their_ends_and_at_the_limit() {
+        let time = "2026-11-23T17:00:00Z";
+        let mut text = format!("{time} short\n{time} \n{time} ").into_bytes();
+        text.extend(vec![b'x'; MAX_LINE + 10]);
+        text.extend(format!("\n{time} no end").bytes());
+        let found = read(text, &LogQuestion::default()).await;
+        let head = MAX_LINE - time.len() - 1;
+        let want = [5, 0, head, MAX_LINE + 10 - head, 6].map(|len| (time.to_owned(), len));
+        assert_eq!(found, want);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_wanted_is_left_out() {
+        let text = "2026-11-23T17:00:00Z yes\n2026-11-23T17:00:01Z no\n2026-11-23T17:00:02Z yes\n";
+        let until = "2026-11-23T17:00:01Z".parse().ok();
+        let wanted = LogQuestion { filter: Some("yes".into()), until, ..LogQuestion::default() };
+        assert_eq!(read(text.into(), &wanted).await, [("2026-11-23T17:00:00Z".to_owned(), 3)]);
     }
 }

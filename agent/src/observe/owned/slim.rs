@@ -119,7 +119,11 @@ impl Slim {
             owners: self.owners.iter().map(owner).collect(),
             health: self.health.as_ref().map(health),
             created_at: self.created_at,
-            info: self.info.iter().map(|(name, value)| Info { name: name.to_string(), value: value.to_string() }).collect(),
+            info: self
+                .info
+                .iter()
+                .map(|(name, value)| Info { name: name.to_string(), value: value.to_string() })
+                .collect(),
             images: self.images.iter().map(ToString::to_string).collect(),
             claimed: self.claimed,
             ..Member::default()

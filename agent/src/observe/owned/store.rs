@@ -131,7 +131,9 @@ mod tests {
     }
 
     fn object(n: u128) -> Box<Value> {
-        Box::new(json!({"metadata": {"name": n.to_string(), "namespace": "shop", "uid": Uuid::from_u128(n).to_string()}}))
+        Box::new(
+            json!({"metadata": {"name": n.to_string(), "namespace": "shop", "uid": Uuid::from_u128(n).to_string()}}),
+        )
     }
 
     fn names(store: &Mutex<Store>) -> Vec<String> {

@@ -114,5 +114,8 @@ fn hostile_discovery_is_ended_and_named() {
         assert!(error.contains(want), "{source}: {error}");
     }
     let odd = discover("return {a = 1, b = {disabled = 'yes', params = 3}, c = {params = {1, {name = {}}}}}", &object);
-    assert_eq!(odd.expect("offers").iter().map(|o| (&*o.name, o.disabled)).collect::<Vec<_>>(), [("a", false), ("b", false), ("c", false)]);
+    assert_eq!(
+        odd.expect("offers").iter().map(|o| (&*o.name, o.disabled)).collect::<Vec<_>>(),
+        [("a", false), ("b", false), ("c", false)]
+    );
 }

@@ -1,5 +1,6 @@
 //! The process that evaluates jq: one request a line in, one answer a line out, until its input ends or nothing comes for a minute.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use windlass_domain::ignore::jq::{self, JqError};
+use windlass_domain::ignore::jq::{self, Jq, JqError};
 use windlass_domain::ignore::{Path, Step};
 
 /// Argo CD's limit.
@@ -18,6 +19,8 @@ const MEMORY: u64 = 128 << 20;
 const LOOK: Duration = Duration::from_millis(5);
 const IDLE: Duration = Duration::from_secs(60);
 const PAGE: u64 = 4096;
+/// Compiled expressions that are kept; an installation has fewer.
+const MAX_KNOWN: usize = 200;
 
 /// Exit status of one that did not end in time.
 pub(super) const TOO_SLOW: i32 = 64;
@@ -47,6 +50,10 @@ enum Answer {
     /// It names nothing of this object; why, for a developer.
     Nothing(String),
 }
+
+/// Expressions that were compiled already.
+#[derive(Default)]
+struct Known(BTreeMap<String, Jq>);
 
 enum Watched {
     Begins,
@@ -91,12 +98,13 @@ pub fn main() -> ExitCode {
 fn work(tell: &mpsc::Sender<Watched>) {
     let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
     let mut line = String::new();
+    let mut known = Known::default();
     while input.read_line(&mut line).is_ok_and(|read| read > 0) {
         // Whoever is told ends this process; without it nothing may run.
         if tell.send(Watched::Begins).is_err() {
             return;
         }
-        let mut said = serde_json::to_vec(&evaluate(&line)).unwrap_or_default();
+        let mut said = serde_json::to_vec(&evaluate(&line, &mut known)).unwrap_or_default();
         said.push(b'\n');
         if tell.send(Watched::Ends).is_err() || output.write_all(&said).and_then(|()| output.flush()).is_err() {
             return;
@@ -105,7 +113,7 @@ fn work(tell: &mpsc::Sender<Watched>) {
     }
 }
 
-fn evaluate(line: &str) -> Answer {
+fn evaluate(line: &str, known: &mut Known) -> Answer {
     let Ok(Asked { expression, object }) = serde_json::from_str(line) else {
         return Answer::Nothing("no request".into());
     };
@@ -113,10 +121,24 @@ fn evaluate(line: &str) -> Answer {
         Step::Field(name) => Value::from(name),
         Step::Element(place) => Value::from(place),
     };
-    match jq::paths(&expression, &object) {
+    match known.paths(&expression, &object) {
         Ok(paths) => Answer::Paths(paths.into_iter().map(|path| path.into_iter().map(step).collect()).collect()),
         Err(JqError::Failed(why)) => Answer::Nothing(why),
         Err(error) => Answer::Nothing(error.to_string()),
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    fn paths(&mut self, expression: &str, object: &Value) -> Result<Vec<Path>, JqError> {
+        if !self.0.contains_key(expression) {
+            if self.0.len() >= MAX_KNOWN {
+                self.0.clear();
+            }
+            self.0.insert(expression.to_owned(), Jq::new(expression)?);
+        }
+        self.0.get(expression).map_or_else(|| Ok(Vec::new()), |jq| jq.paths(object))
     }
 }
 
@@ -158,7 +180,7 @@ mod tests {
         let object = json!({"spec": {"list": [{"name": "a"}, {"name": "b"}]}});
         let ask = |expression: &str| {
             let line = String::from_utf8(request(expression, &object).expect("a line")).expect("text");
-            let said = serde_json::to_string(&evaluate(&line)).expect("an answer");
+            let said = serde_json::to_string(&evaluate(&line, &mut Known::default())).expect("an answer");
             answer(&said)
         };
         let want = vec![vec![Step::Field("spec".into()), Step::Field("list".into()), Step::Element(1)]];
