@@ -28,6 +28,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Context(command) => command.run(),
         Command::Completion(command) => command.run(),
         Command::Version(command) => command.run(&connection).await,
+        // Its exit codes say more.
+        Command::App(app::App::Diff(command)) => command.run(client(&connection)).await,
         Command::App(command) => command.run(client(&connection)?).await,
         Command::Apply(command) => command.run(&client(&connection)?).await,
         Command::Cluster(command) => command.run(client(&connection)?).await,

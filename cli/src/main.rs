@@ -20,6 +20,9 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // `windlass app list | head` is no failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<output::Exit>() => {
+            ExitCode::from(error.downcast_ref().map_or(1, |exit: &output::Exit| exit.0))
+        }
         Err(error) => {
             output::note(&format!("error: {error:#}"));
             ExitCode::FAILURE

@@ -7,6 +7,7 @@ mod approve;
 mod confirm_deletion;
 mod create;
 mod delete;
+pub(crate) mod diff;
 mod events;
 mod follow;
 mod get;
@@ -54,6 +55,7 @@ pub(crate) enum App {
     Adopt(adopt::Adopt),
     #[command(visible_alias = "rm")]
     Delete(delete::Delete),
+    Diff(diff::Diff),
 }
 
 impl App {
@@ -80,6 +82,7 @@ impl App {
             Self::Approve(command) => command.run(&client).await,
             Self::Adopt(command) => command.run(&client).await,
             Self::Delete(command) => command.run(&client).await,
+            Self::Diff(command) => command.run(Ok(client)).await,
         }
     }
 }

@@ -110,10 +110,7 @@ impl Events {
             }
         }
         if app.targets.len() > CLUSTERS {
-            output::note(&format!(
-                "{CLUSTERS} of {} clusters were asked; name one with --cluster",
-                app.targets.len()
-            ));
+            output::note(&format!("{CLUSTERS} of {} clusters were asked; name one with --cluster", app.targets.len()));
         }
         Ok(found)
     }

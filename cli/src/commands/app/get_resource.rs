@@ -146,6 +146,9 @@ mod tests {
         let fields = ["kind", "metadata.name", "spec.containers.image"].map(str::to_owned);
         let want = json!({"kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"image": "i"}]}});
         assert_eq!(only(&object, &fields), want);
-        assert_eq!(only(&object, &["metadata".to_owned(), "metadata.name".to_owned()]), json!({"metadata": {"name": "a", "uid": "u"}}));
+        assert_eq!(
+            only(&object, &["metadata".to_owned(), "metadata.name".to_owned()]),
+            json!({"metadata": {"name": "a", "uid": "u"}})
+        );
     }
 }

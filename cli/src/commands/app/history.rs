@@ -51,13 +51,12 @@ impl History {
 }
 
 fn row(entry: &HistoryEntry, now: Timestamp) -> Vec<String> {
-    let by = if entry.automated { format!("{} (automated)", entry.by) } else { entry.by.clone() };
     vec![
         entry.id.to_string(),
         entry.cluster.clone(),
         short(Some(&entry.revision)),
         age::since(entry.deployed_at, now),
-        by,
+        entry.by.clone(),
         entry.results.len().to_string(),
     ]
 }

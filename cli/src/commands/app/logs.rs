@@ -12,8 +12,10 @@ use crate::output::{self, table};
 
 /// Show what the containers of an application wrote: of all its Pods, of one, or of those that an object owns.
 #[derive(Args)]
-#[command(after_help = "Example:\n  windlass app logs web -f\n  windlass app logs web --kind Deployment --name web --tail 100\n  \
-    windlass app logs web --kind Pod --name web-5d9c-x2 -c proxy --previous --cluster eu-1")]
+#[command(
+    after_help = "Example:\n  windlass app logs web -f\n  windlass app logs web --kind Deployment --name web --tail 100\n  \
+    windlass app logs web --kind Pod --name web-5d9c-x2 -c proxy --previous --cluster eu-1"
+)]
 pub(crate) struct Logs {
     #[command(flatten)]
     name: NameArgs,

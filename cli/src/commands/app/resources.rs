@@ -11,7 +11,9 @@ use crate::view::{Page, Resource};
 
 /// List an application's objects, those that are not fine first.
 #[derive(Args)]
-#[command(after_help = "Example:\n  windlass app resources web --cluster eu-1\n  windlass app resources web -o tree=detailed\n  windlass app resources web --orphaned")]
+#[command(
+    after_help = "Example:\n  windlass app resources web --cluster eu-1\n  windlass app resources web -o tree=detailed\n  windlass app resources web --orphaned"
+)]
 pub(crate) struct Resources {
     #[command(flatten)]
     name: NameArgs,

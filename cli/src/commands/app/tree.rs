@@ -139,7 +139,8 @@ impl<'a> Walk<'a, '_> {
         }
         self.rows.push(node.row(lead, self.now, self.wide));
         let children: Vec<&Node> = self.below.get(node.uid.as_str()).cloned().unwrap_or_default();
-        let children: Vec<&Node> = children.into_iter().filter(|child| !self.shown.contains(child.uid.as_str())).collect();
+        let children: Vec<&Node> =
+            children.into_iter().filter(|child| !self.shown.contains(child.uid.as_str())).collect();
         for (at, child) in children.iter().enumerate() {
             let last = at + 1 == children.len();
             let (corner, rail) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
@@ -156,12 +157,8 @@ impl Node {
         let health = if self.uid.is_empty() { "Missing" } else { health };
         let mut words: Vec<String> = self.info.iter().map(|info| format!("{} {}", info.name, info.value)).collect();
         words.extend(self.health.as_ref().map(|health| health.message.clone()).filter(|text| !text.is_empty()));
-        let mut row = vec![
-            format!("{lead}{}", self.key),
-            health.to_owned(),
-            age::since(self.created_at, now),
-            words.join(", "),
-        ];
+        let mut row =
+            vec![format!("{lead}{}", self.key), health.to_owned(), age::since(self.created_at, now), words.join(", ")];
         if wide {
             row.extend([self.images.join(" "), self.external_urls.join(" ")]);
         }

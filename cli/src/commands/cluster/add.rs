@@ -12,7 +12,9 @@ use crate::view::Cluster;
 
 /// Register a cluster, print the one command that installs its agent, and show each stage until it is verified in sync.
 #[derive(Args)]
-#[command(after_help = "Example:\n  windlass cluster add eu-1 --label env=prod --label region=eu\n  windlass cluster add eu-1 --context kind-eu-1")]
+#[command(
+    after_help = "Example:\n  windlass cluster add eu-1 --label env=prod --label region=eu\n  windlass cluster add eu-1 --context kind-eu-1"
+)]
 pub(crate) struct Add {
     /// Unique name.
     name: String,

@@ -124,7 +124,8 @@ impl InstallArgs {
             }
             (None, None) => {
                 self.say_rights(name);
-                let url = joining["install"]["url"].as_str().context("the hub gave no link; compare `windlass version`")?;
+                let url =
+                    joining["install"]["url"].as_str().context("the hub gave no link; compare `windlass version`")?;
                 output::note("run this where kubectl reaches the cluster; it is good for once:");
                 output::line(&command(url, client.leaf_pin().await?.as_deref()))?;
                 return Ok(Handed::Link);
@@ -137,11 +138,17 @@ impl InstallArgs {
     fn say_rights(&self, name: &str) {
         let account = self.service_account.as_deref().unwrap_or("windlass-deployer");
         let rights = match (self.namespaces.is_empty(), self.profile) {
-            (false, _) => format!("the agent of {name} may do everything in {} and nothing outside", self.namespaces.join(", ")),
-            (true, Some(Profile::Impersonate)) => {
-                format!("the agent of {name} reads everything and writes as service account {account} of each namespace")
+            (false, _) => {
+                format!("the agent of {name} may do everything in {} and nothing outside", self.namespaces.join(", "))
             }
-            (true, _) => format!("the agent of {name} becomes cluster-admin; --namespaces or --profile impersonate grant less"),
+            (true, Some(Profile::Impersonate)) => {
+                format!(
+                    "the agent of {name} reads everything and writes as service account {account} of each namespace"
+                )
+            }
+            (true, _) => {
+                format!("the agent of {name} becomes cluster-admin; --namespaces or --profile impersonate grant less")
+            }
         };
         output::note(&rights);
     }
@@ -164,7 +171,11 @@ fn command(url: &str, pin: Option<&str>) -> String {
 
 async fn apply(context: &str, manifest: &str) -> anyhow::Result<()> {
     let mut kubectl = tokio::process::Command::new("kubectl");
-    kubectl.args(["--context", context, "apply", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    kubectl
+        .args(["--context", context, "apply", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
     let mut running = match kubectl.spawn() {
         Ok(running) => running,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -181,7 +192,9 @@ async fn apply(context: &str, manifest: &str) -> anyhow::Result<()> {
         output::note(line);
     }
     if !output.status.success() {
-        bail!("kubectl: apply to context {context} failed; the cluster is registered: windlass cluster token makes a new manifest");
+        bail!(
+            "kubectl: apply to context {context} failed; the cluster is registered: windlass cluster token makes a new manifest"
+        );
     }
     Ok(())
 }

@@ -33,12 +33,17 @@ pub(super) struct JoinArgs {
 /// What happens in turn.
 const STAGES: [(&str, Reached); 5] = [
     ("applied", |now, before| {
-        now.install_fetched_at.filter(|at| Some(*at) != before.install_fetched_at).map(|_| "the manifest was fetched".into())
+        now.install_fetched_at
+            .filter(|at| Some(*at) != before.install_fetched_at)
+            .map(|_| "the manifest was fetched".into())
     }),
-    ("connected", |now, before| serial(now).filter(|new| Some(*new) != serial(before)).map(|_| "the agent reached the hub".into())),
+    ("connected", |now, before| {
+        serial(now).filter(|new| Some(*new) != serial(before)).map(|_| "the agent reached the hub".into())
+    }),
     ("identity issued", |now, before| {
         let certificate = now.certificate.as_ref()?;
-        (serial(now) != serial(before)).then(|| format!("serial {}, {} days", certificate.serial, certificate.days_left))
+        (serial(now) != serial(before))
+            .then(|| format!("serial {}, {} days", certificate.serial, certificate.days_left))
     }),
     ("first inventory", |now, _| {
         let told = now.connection == "Connected" && now.inventoried;
@@ -62,7 +67,13 @@ impl JoinArgs {
     }
 
     /// Hands over what installs the agent, says how it goes on, and waits.
-    pub(super) async fn finish(&self, client: &Client, name: &str, before: Cluster, joining: &Value) -> anyhow::Result<()> {
+    pub(super) async fn finish(
+        &self,
+        client: &Client,
+        name: &str,
+        before: Cluster,
+        joining: &Value,
+    ) -> anyhow::Result<()> {
         let handed = self.install.hand_over(client, name, joining).await?;
         output::note(&format!(
             "cluster {name}: the token is valid until {}",
@@ -98,7 +109,9 @@ async fn follow(client: &Client, name: &str, before: &Cluster, fetched: bool) ->
             continue;
         }
         let now: Cluster = client.get(&["clusters", name], &[]).await?;
-        while let Some((stage, said)) = stages.peek().and_then(|(stage, reached)| Some((*stage, reached(&now, before)?))) {
+        while let Some((stage, said)) =
+            stages.peek().and_then(|(stage, reached)| Some((*stage, reached(&now, before)?)))
+        {
             stages.next();
             if stage == "applied" {
                 begun = Instant::now();
@@ -136,8 +149,12 @@ mod tests {
             "certificate": {"identity": "spiffe://x", "serial": "0a", "issuedAt": "2026-11-23T17:00:02Z", "notAfter": "2026-11-30T17:00:02Z", "daysLeft": 6, "revoked": false},
             "freshness": {"verifiedAt": "2026-11-23T17:00:03Z", "connected": true, "stale": false},
         });
-        let now = cluster(base.clone());
+        let now = cluster(base);
         assert_eq!(reached(&now, &Cluster::default()).len(), STAGES.len());
-        assert_eq!(reached(&now, &now), ["first inventory"], "of an earlier agent nothing counts but what the cluster is");
+        assert_eq!(
+            reached(&now, &now),
+            ["first inventory"],
+            "of an earlier agent nothing counts but what the cluster is"
+        );
     }
 }

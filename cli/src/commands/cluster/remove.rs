@@ -27,11 +27,17 @@ impl Remove {
         let cluster: Cluster = client.get(&["clusters", &self.name], &[]).await?;
         let targets: u64 = cluster.targets.iter().map(|target| target.count).sum();
         let objects = if self.cascade { "Their objects are DELETED." } else { "Its objects stay." };
-        output::confirm(&format!("Remove cluster {} with {targets} applications on it? {objects}", self.name), self.yes)?;
+        output::confirm(
+            &format!("Remove cluster {} with {targets} applications on it? {objects}", self.name),
+            self.yes,
+        )?;
         let cascade = self.cascade.then(|| "true".to_owned());
         client.delete(&["clusters", &self.name], &[("cascade", cascade)]).await?;
         if self.cascade && targets > 0 {
-            output::note(&format!("cluster {}: its agent deletes the objects; the cluster goes with the last", self.name));
+            output::note(&format!(
+                "cluster {}: its agent deletes the objects; the cluster goes with the last",
+                self.name
+            ));
         } else {
             output::note(&format!("cluster {} removed", self.name));
         }

@@ -27,7 +27,9 @@ impl Revoke {
     pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
         let what = match &self.serial {
             Some(serial) => format!("Revoke the certificate {serial} of cluster {}?", self.name),
-            None => format!("Revoke cluster {}? Its agent is cut off until it joins again with a new token.", self.name),
+            None => {
+                format!("Revoke cluster {}? Its agent is cut off until it joins again with a new token.", self.name)
+            }
         };
         output::confirm(&what, self.yes)?;
         let body = json!({"serial": self.serial, "reason": self.reason});

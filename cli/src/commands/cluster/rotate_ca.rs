@@ -63,7 +63,10 @@ impl RotateCa {
     pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
         let value: Value = if self.begin || self.retire {
             if self.retire {
-                output::confirm("Retire the old authority? Whoever trusts only it, people's contexts too, is cut off.", self.yes)?;
+                output::confirm(
+                    "Retire the old authority? Whoever trusts only it, people's contexts too, is cut off.",
+                    self.yes,
+                )?;
             }
             client.post(&["authorities"], &json!({"retire": self.retire, "force": self.force})).await?
         } else {
@@ -86,7 +89,9 @@ fn print(found: &Authorities, has_retired: bool) -> anyhow::Result<()> {
         };
         vec![authority.number.to_string(), state.into(), age::since(authority.created_at, now), authority.by.clone()]
     };
-    output::line(table::render(&["AUTHORITY", "STATE", "AGE", "BY"], found.items.iter().map(row).collect()).trim_end())?;
+    output::line(
+        table::render(&["AUTHORITY", "STATE", "AGE", "BY"], found.items.iter().map(row).collect()).trim_end(),
+    )?;
     for pin in &found.pins {
         output::line(&format!("pin {pin}"))?;
     }
@@ -99,7 +104,8 @@ fn print(found: &Authorities, has_retired: bool) -> anyhow::Result<()> {
         let connection = if missing.connected { "Connected" } else { "Disconnected" };
         vec![missing.cluster.clone(), missing.authority.to_string(), connection.into()]
     };
-    let left = if has_retired { "left behind; they must join again (windlass cluster rejoin)" } else { "not yet there" };
+    let left =
+        if has_retired { "left behind; they must join again (windlass cluster rejoin)" } else { "not yet there" };
     output::note(&format!("{} of {} clusters: {left}", found.missing.len(), found.clusters));
     output::line(
         table::render(&["CLUSTER", "AUTHORITY", "CONNECTION"], found.missing.iter().map(row).collect()).trim_end(),

@@ -137,10 +137,12 @@ impl Ran {
 }
 
 fn parameters(words: &[String]) -> anyhow::Result<BTreeMap<&str, &str>> {
-    let one = |word| split(word).with_context(|| format!("--param {word:?}: write NAME=VALUE"));
-    words.iter().map(one).collect()
+    words
+        .iter()
+        .map(|word| split(word).with_context(|| format!("--param {word:?}: write NAME=VALUE")))
+        .collect()
 }
 
-fn split(word: &String) -> Option<(&str, &str)> {
+fn split(word: &str) -> Option<(&str, &str)> {
     word.split_once('=').filter(|(name, _)| !name.is_empty())
 }

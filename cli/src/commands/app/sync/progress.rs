@@ -21,6 +21,11 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 /// Pages of operations that are searched for those that are followed.
 const PAGES: usize = 20;
 
+/// To a tenth of a second: most operations take less than one.
+fn took(length: SignedDuration) -> String {
+    format!("{:.1}s", length.as_secs_f64().max(0.0))
+}
+
 /// Follows operations, by cluster, until each has ended; returns those that did not succeed.
 pub(in crate::commands::app) async fn follow(
     client: &Client,
@@ -158,7 +163,7 @@ fn summary(cluster: &str, state: &OperationState) -> anyhow::Result<()> {
     if let (Some(start), Some(end)) = (state.started_at, state.finished_at) {
         field("Start", &start.to_string())?;
         field("Finished", &end.to_string())?;
-        field("Duration", &format!("{}s", end.duration_since(start).as_secs().max(0)))?;
+        field("Duration", &took(end.duration_since(start)))?;
     }
     field("Message", &state.message)?;
     let rows: Vec<_> = state.results.iter().map(row).collect();

@@ -1,5 +1,6 @@
 //! `windlass proj windows add`.
 
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use serde_json::Map;
 use windlass_domain::project::SyncWindow;
@@ -51,6 +52,9 @@ impl Add {
             ..SyncWindow::default()
         };
         self.when.put(&mut window);
+        if window.applications.is_empty() && window.namespaces.is_empty() && window.clusters.is_empty() {
+            bail!("a window that names nothing is about nothing: give --applications '*', --namespaces or --clusters");
+        }
         edit(client, &self.project, "it has this window already", |spec| {
             let new = !spec.sync_windows.contains(&window);
             if new {

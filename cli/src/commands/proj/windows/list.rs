@@ -1,15 +1,17 @@
 //! `windlass proj windows list`.
 
 use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use windlass_domain::project::SyncWindow;
 use windlass_domain::window::WindowKind;
 
 use crate::client::Client;
 use crate::commands::proj::edit;
-use crate::output::{self, FormatArgs, table};
+use crate::output::{self, FormatArgs, age, table};
 
-/// List a project's windows.
+/// List a project's windows, and whether each is active now.
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass proj windows list shop")]
 pub(crate) struct List {
@@ -30,6 +32,7 @@ impl List {
         let header = [
             "ID",
             "KIND",
+            "STATUS",
             "SCHEDULE",
             "DURATION",
             "APPLICATIONS",
@@ -40,16 +43,31 @@ impl List {
             "ZONE",
             "AND",
         ];
-        table::print(&header, windows.iter().enumerate().map(|(id, window)| row(id, window)).collect())
+        let now = Timestamp::now();
+        table::print(&header, windows.iter().enumerate().map(|(id, window)| row(id, window, now)).collect())
     }
 }
 
-fn row(id: usize, window: &SyncWindow) -> Vec<String> {
+/// Whether it is active, and until when that is so.
+fn status(window: &SyncWindow, now: Timestamp) -> String {
+    let Ok(activity) = window.window().activity(now, &|zone| TimeZone::get(zone).ok()) else {
+        return "unreadable".to_owned();
+    };
+    match (activity.active, activity.changes_at) {
+        (true, Some(end)) => format!("active for {}", age::until(Some(end), now)),
+        (true, None) => "active".to_owned(),
+        (false, Some(start)) => format!("begins in {}", age::until(Some(start), now)),
+        (false, None) => "never begins".to_owned(),
+    }
+}
+
+fn row(id: usize, window: &SyncWindow, now: Timestamp) -> Vec<String> {
     let list = |globs: &[String]| if globs.is_empty() { "-".to_owned() } else { globs.join(",") };
     let yes = |on: bool| if on { "yes" } else { "no" }.to_owned();
     vec![
         id.to_string(),
         if window.kind == WindowKind::Allow { "allow" } else { "deny" }.to_owned(),
+        status(window, now),
         window.schedule.clone(),
         window.duration.clone(),
         list(&window.applications),
