@@ -62,6 +62,11 @@ impl Agent {
         self.folder.join("identity")
     }
 
+    /// Where it was told to find its join file.
+    pub fn join_file(&self) -> &Path {
+        &self.join
+    }
+
     /// What it prints.
     pub fn log_file(&self) -> PathBuf {
         self.folder.join("agent.log")

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::ports;
@@ -21,6 +22,8 @@ const LINES: usize = 50;
 pub struct ConnectProxy {
     address: SocketAddr,
     shared: Arc<Mutex<State>>,
+    /// Changes when all tunnels are to end.
+    cut: watch::Sender<()>,
     accepting: AbortHandle,
 }
 
@@ -38,21 +41,28 @@ impl ConnectProxy {
         let address = listener.local_addr().context("reading a proxy's address")?;
         let shared = Arc::new(Mutex::new(State { user: user.map(basic), heads: Vec::new() }));
         let state = Arc::clone(&shared);
+        let (cut, ends) = watch::channel(());
         let accepting = tokio::spawn(async move {
             let mut tunnels = JoinSet::new();
             loop {
                 tokio::select! {
                     accepted = listener.accept() => {
                         let Ok((client, _)) = accepted else { continue };
-                        let state = Arc::clone(&state);
-                        // A client that goes away early is the client's business.
-                        tunnels.spawn(async move { drop(tunnel(client, &state).await) });
+                        let (state, mut ends) = (Arc::clone(&state), ends.clone());
+                        ends.mark_unchanged();
+                        tunnels.spawn(async move {
+                            tokio::select! {
+                                // A client that goes away early is the client's business.
+                                _ = tunnel(client, &state) => {}
+                                _ = ends.changed() => {}
+                            }
+                        });
                     }
                     Some(_) = tunnels.join_next() => {}
                 }
             }
         });
-        Ok(Self { address, shared, accepting: accepting.abort_handle() })
+        Ok(Self { address, shared, cut, accepting: accepting.abort_handle() })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -60,9 +70,10 @@ impl ConnectProxy {
         format!("http://{}", self.address)
     }
 
-    /// Asks for another password from now on.
+    /// Asks for another password from now on; tunnels that stand are cut.
     pub fn set_user(&self, user: (&str, &str)) {
         self.shared.lock().user = Some(basic(user));
+        self.cut.send_replace(());
     }
 
     /// What it was asked so far: the lines of each request's head.

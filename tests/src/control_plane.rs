@@ -22,8 +22,8 @@ mod nodes;
 
 pub use assets::Assets;
 pub use audit::AuditMark;
-pub(crate) use nodes::is_ready;
 use components::{Components, Settings};
+pub(crate) use nodes::is_ready;
 
 const READY: Duration = Duration::from_secs(90);
 

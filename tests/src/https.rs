@@ -55,9 +55,7 @@ pub fn acceptor_for(certified: &Certified, clients: Option<&str>) -> Result<TlsA
         }
         None => builder.with_no_client_auth(),
     };
-    let mut config = builder
-        .with_single_cert(vec![certificate], key)
-        .context("configuring a server's certificate")?;
+    let mut config = builder.with_single_cert(vec![certificate], key).context("configuring a server's certificate")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -13,11 +13,11 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
+use crate::app::SOON;
 use crate::binaries;
 use crate::control_plane::ControlPlane;
 use crate::faults::AdminPort;
 use crate::ports::{free_port, free_ports};
-use crate::app::SOON;
 use crate::process::Process;
 use crate::wait::wait_for;
 

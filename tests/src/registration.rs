@@ -1,6 +1,5 @@
 //! What a person does to have a cluster join as a Pod: `windlass cluster add`, and the one command that it prints.
 
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -66,10 +65,13 @@ async fn follow(cli: &Cli, plane: &ControlPlane, arguments: &[&str]) -> Result<R
 
 /// Types a command where kubectl reaches the cluster.
 async fn typed(plane: &ControlPlane, command: &str) -> Result<String> {
-    let kubectl = plane.kubectl_program().parent().unwrap_or(Path::new("/"));
+    let kubectl = plane.kubectl_program().parent().context("kubectl is in no folder")?;
     let path = format!("{}:{}", kubectl.display(), std::env::var("PATH").unwrap_or_default());
     let mut shell = Command::new("bash");
-    shell.args(["-c", &format!("set -o pipefail; {command}")]).env("PATH", path).env("KUBECONFIG", plane.kubeconfig_path());
+    shell
+        .args(["-c", &format!("set -o pipefail; {command}")])
+        .env("PATH", path)
+        .env("KUBECONFIG", plane.kubeconfig_path());
     let output = shell.stdin(Stdio::null()).kill_on_drop(true).output().await.context("running bash")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the printed command ended with {}: {said}", output.status);

@@ -292,13 +292,12 @@ fn scheduler(assets: &Assets, settings: &Settings) -> Result<Command> {
 
 fn kwok(assets: &Assets, settings: &Settings) -> Result<Command> {
     let port = free_port()?;
-    let logs = settings.folder.join("kwok-logs.yaml");
-    std::fs::write(&logs, logs_of_every_container(settings)).context("writing where kwok finds logs")?;
+    let config = settings.folder.join("kwok.yaml");
+    std::fs::write(&config, with_logs(assets, settings)?).context("writing kwok's configuration")?;
     let mut command = Command::new(&assets.kwok);
     command
         .arg(format!("--kubeconfig={}", settings.admin_kubeconfig.display()))
-        .arg(format!("--config={}", assets.kwok_config.display()))
-        .arg(format!("--config={}", logs.display()))
+        .arg(format!("--config={}", config.display()))
         .arg(format!("--node-port={port}"))
         .arg(format!("--server-address=127.0.0.1:{port}"))
         .arg(format!("--tls-cert-file={}", settings.file("server.crt")))
@@ -309,8 +308,9 @@ fn kwok(assets: &Assets, settings: &Settings) -> Result<Command> {
     Ok(command)
 }
 
-/// Every container's log is one file, in the container runtimes' own format, which scenarios write; kwok reads it as a kubelet does.
-fn logs_of_every_container(settings: &Settings) -> String {
+/// kwok's configuration, by which every container's log is one file in the container runtimes' own format: scenarios write it, and kwok reads it as a kubelet
+/// does.
+fn with_logs(assets: &Assets, settings: &Settings) -> Result<String> {
     let log = serde_json::json!({
         "logsFile": settings.file(CONTAINER_LOG), "previousLogsFile": settings.file(PREVIOUS_LOG), "follow": true,
     });
@@ -318,5 +318,7 @@ fn logs_of_every_container(settings: &Settings) -> String {
         "apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "ClusterLogs", "metadata": { "name": "every" },
         "spec": { "logs": [log] },
     });
-    rule.to_string()
+    let base = std::fs::read_to_string(&assets.kwok_config).context("reading kwok's configuration")?;
+    let base = base.replacen("options:\n", "options:\n  enableDebuggingHandlers: true\n", 1);
+    Ok(format!("{base}\n---\n{rule}\n"))
 }

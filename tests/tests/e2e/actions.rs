@@ -131,6 +131,18 @@ pub(crate) async fn scale_against_self_heal_says_so_and_is_put_back() -> Result<
     let refused = cli.run(&wrong).await?;
     let said = format!("{}{}", refused.stdout, refused.stderr);
     ensure!(refused.code == Some(1) && said.contains("is no whole number"), "{:?}: {said}", refused.code);
+
+    // What differences are ignored of is not git's to put back.
+    let mut manifest = app.manifest();
+    let ignored = json!({ "group": "apps", "kind": "Deployment", "jqPathExpressions": [".spec.replicas"] });
+    manifest["spec"]["ignoreDifferences"] = json!([ignored]);
+    app.api().put_application(&manifest).await?;
+    let scaled = || cli.must(&run);
+    let unwarned = |said: &String| (!said.contains("git says")).then_some(());
+    wait_for("an ignored field not to be warned about", SOON, scaled, unwarned).await?;
+    app.settles_at(&commit).await?;
+    let live = member.objects.get("act-scale", deployment("web")).await?.context("the Deployment is there")?;
+    ensure!(live["spec"]["replicas"] == 5, "it was put back: {}", live["spec"]["replicas"]);
     folder.succeed();
     Ok(())
 }
@@ -152,9 +164,7 @@ pub(crate) async fn action_outside_of_the_fence_or_the_application_is_refused() 
 
     // A Job is what the project does not permit.
     let path = actions_path(&app);
-    let ask = |kind: &str, group: &str, namespace: &str, name: &str, action: &str| {
-        json!({"action": action, "group": group, "kind": kind, "resourceNamespace": namespace, "resourceName": name})
-    };
+    let ask = |kind: &str, group: &str, namespace: &str, name: &str, action: &str| json!({"action": action, "group": group, "kind": kind, "resourceNamespace": namespace, "resourceName": name});
     let body = ask("CronJob", "batch", "act-fence", "nightly", "create-job");
     let answer = app.api().call(Method::POST, &path, Some(&body)).await?;
     let message = answer.body["message"].as_str().unwrap_or_default();
@@ -173,7 +183,10 @@ pub(crate) async fn action_outside_of_the_fence_or_the_application_is_refused() 
     // What was refused is told too.
     let events = told(&app).await?;
     ensure!(events.len() == 2, "the events: {events:?}");
-    ensure!(events.iter().all(|event| event["message"].as_str().is_some_and(|said| said.contains("not run"))), "{events:?}");
+    ensure!(
+        events.iter().all(|event| event["message"].as_str().is_some_and(|said| said.contains("not run"))),
+        "{events:?}"
+    );
 
     // What is frozen is not written by actions either.
     cli.must(&["freeze", "act-fence", "--reason", "audit"]).await?;
@@ -225,7 +238,7 @@ definitions:
 "#;
 
 pub(crate) async fn users_actions_run_in_lua_and_hostile_ones_are_bounded() -> Result<()> {
-    let mut fleet = own_fleet("act-lua").await?;
+    let fleet = own_fleet("act-lua").await?;
     let mut app = App::new(&fleet, "act-lua", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
     let (mut folder, cli) = cli(&fleet, "act-lua-cli").await?;
     let member = fleet.member(EU)?;
@@ -291,7 +304,8 @@ fn definition(group: &str, version: &str, kind: &str, subresource: bool) -> Mani
     if subresource {
         served["subresources"] = json!({ "status": {} });
     }
-    let names = json!({ "plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List") });
+    let names =
+        json!({ "plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List") });
     Manifest::new("apiextensions.k8s.io/v1", "CustomResourceDefinition", &format!("{plural}.{group}"))
         .with("spec.group", json!(group))
         .with("spec.scope", json!("Namespaced"))

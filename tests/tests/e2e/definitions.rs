@@ -70,8 +70,9 @@ pub(crate) async fn removed_definition_prunes_nothing() -> Result<()> {
 
     // It comes back: what git names is applied again, what left git is not.
     cluster.objects.apply(&definition(group, &["v1"]), "somebody").await?;
+    let look = || async { Ok(cluster.objects.present(&name, widget_of(V1)).await.ok().flatten()) };
+    wait_for("the widget to be back", SOON, look, |found| found.is_some().then_some(())).await?;
     app.settles_at(&commit).await?;
-    ensure!(cluster.objects.present(&name, widget_of(V1)).await?.is_some(), "called settled before the widget was back");
     let second = (V1, "Widget", "second");
     ensure!(cluster.objects.present(&name, second).await?.is_none(), "what left git is back");
     invariants::check(fleet, &[]).await

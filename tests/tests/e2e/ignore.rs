@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use windlass_tests::app::{App, Destination, Policy, SOON, message_application, message_of};
+use windlass_tests::control_plane::AuditMark;
 use windlass_tests::fleet::Member;
 use windlass_tests::manifest::configmap as a_configmap;
 use windlass_tests::objects::{SOMEBODY, configmap, deployment};
@@ -13,9 +14,10 @@ use windlass_tests::wait::wait_for;
 use super::stage::{EU, app, shared, writes};
 
 /// What the agent wrote, dry runs aside, to objects of this name.
-fn written(member: &Member, mark: windlass_tests::control_plane::AuditMark, names: &[&str]) -> Result<Vec<String>> {
-    let writes = writes(member, mark)?;
-    let concerns = |uri: &String| !uri.contains("dryRun") && names.iter().any(|name| uri.contains(&format!("/{name}?")));
+fn written(member: &Member, mark: AuditMark, app: &App, names: &[&str]) -> Result<Vec<String>> {
+    let (writes, of_app) = (writes(member, mark)?, format!("/namespaces/{}/", app.name()));
+    let named = |uri: &String| names.iter().any(|name| uri.contains(&format!("/{name}?")));
+    let concerns = |uri: &String| !uri.contains("dryRun") && uri.contains(&of_app) && named(uri);
     Ok(writes.into_iter().filter(concerns).collect())
 }
 
@@ -29,7 +31,7 @@ fn with_rules(app: &App, rules: &Value, options: &[&str]) -> Value {
 }
 
 async fn put(fleet: &windlass_tests::fleet::Fleet, manifest: &Value) -> Result<()> {
-    fleet.hub().api().put_application(manifest).await.map(drop)
+    fleet.api().put_application(manifest).await.map(drop)
 }
 
 pub(crate) async fn ignored_differences_stay_synced_and_quiet() -> Result<()> {
@@ -61,7 +63,7 @@ pub(crate) async fn ignored_differences_stay_synced_and_quiet() -> Result<()> {
     app.settles_at(&commit).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     app.settles_at(&commit).await?;
-    let wrote = written(cluster, mark, &["auto", "owned"])?;
+    let wrote = written(cluster, mark, &app, &["auto", "owned"])?;
     ensure!(wrote.is_empty(), "the agent wrote over ignored differences: {wrote:?}");
     let live = cluster.objects.get(app.name(), deployment("message")).await?.unwrap_or_default();
     ensure!(live["spec"]["replicas"] == 3, "ignored replicas were healed: {}", live["spec"]["replicas"]);
@@ -69,7 +71,8 @@ pub(crate) async fn ignored_differences_stay_synced_and_quiet() -> Result<()> {
     // What is not ignored of the same object is healed, and then git's value is sent for all of it.
     cluster.objects.edit(app.name(), configmap("auto"), json!({ "data": { "kept": "by hand" } })).await?;
     let look = || cluster.objects.get(app.name(), configmap("auto"));
-    wait_for("the rest to be healed", SOON, look, |found| (found.as_ref()?["data"]["kept"] == "git").then_some(())).await?;
+    wait_for("the rest to be healed", SOON, look, |found| (found.as_ref()?["data"]["kept"] == "git").then_some(()))
+        .await?;
     app.settles_at(&commit).await
 }
 
@@ -90,15 +93,17 @@ pub(crate) async fn changed_rules_write_nothing_by_themselves() -> Result<()> {
     app.wait_for_targets("to be OutOfSync", |targets| targets.iter().any(|t| t["sync"] == "OutOfSync")).await?;
 
     let mut ignoring = none(&app);
-    ignoring["spec"]["ignoreDifferences"] = json!([{ "group": "apps", "kind": "Deployment", "jqPathExpressions": [".spec.replicas"] }]);
+    ignoring["spec"]["ignoreDifferences"] =
+        json!([{ "group": "apps", "kind": "Deployment", "jqPathExpressions": [".spec.replicas"] }]);
     put(fleet, &ignoring).await?;
-    app.wait_for_targets("to be Synced once it is ignored", |targets| targets.iter().all(|t| t["sync"] == "Synced")).await?;
+    app.wait_for_targets("to be Synced once it is ignored", |targets| targets.iter().all(|t| t["sync"] == "Synced"))
+        .await?;
     let live = cluster.objects.get(app.name(), deployment("message")).await?.unwrap_or_default();
     ensure!(live["spec"]["replicas"] == 3, "a rule alone changed the cluster");
 
     put(fleet, &none(&app)).await?;
     app.wait_for_targets("to be OutOfSync again", |targets| targets.iter().any(|t| t["sync"] == "OutOfSync")).await?;
-    let wrote = written(cluster, mark, &["message"])?;
+    let wrote = written(cluster, mark, &app, &["message"])?;
     ensure!(wrote.is_empty(), "rules alone made the agent write: {wrote:?}");
     Ok(())
 }
@@ -136,14 +141,15 @@ pub(crate) async fn endless_jq_is_named_and_delays_nobody() -> Result<()> {
     let commit = app.commit(&message_application("hello")).await?;
     app.create().await?;
     app.settles_at(&commit).await?;
+    // Which limit the second and third meet first depends on the machine.
     for (expression, said) in [
         (".data | until(false; .)", "did not end within 1 s"),
-        ("[limit(1000000000; repeat(\"xxxxxxxx\"))] as $x | .data", "128 MiB"),
-        ("def f: [f]; f as $x | .data", ""),
+        ("[limit(1000000000; repeat(\"xxxxxxxx\"))] as $x | .data", "ignoreDifferences"),
+        ("def f: [f]; f as $x | .data", "ignoreDifferences"),
     ] {
         let rules = json!([{ "kind": "ConfigMap", "jqPathExpressions": [expression] }]);
         put(fleet, &with_rules(&app, &rules, &[])).await?;
-        let look = || async { fleet.hub().api().resources(app.name()).await };
+        let look = || async { fleet.api().resources(app.name()).await };
         wait_for("the expression to be named", SOON, look, |resources| {
             let message = resources.iter().find(|r| r["kind"] == "ConfigMap")?["message"].as_str()?;
             (message.contains(expression) && message.contains(said)).then_some(())
@@ -155,6 +161,6 @@ pub(crate) async fn endless_jq_is_named_and_delays_nobody() -> Result<()> {
     let commit = other.commit(&[("configmap.yaml", message_of("hello"))]).await?;
     other.create().await?;
     other.settles_at(&commit).await?;
-    fleet.hub().api().delete_application(app.name(), "background").await?;
+    fleet.api().delete_application(app.name(), "background").await?;
     Ok(())
 }

@@ -66,13 +66,9 @@ pub(crate) async fn live_object_is_shown_and_its_secrets_are_not() -> Result<()>
 pub(crate) async fn live_tree_has_what_is_owned_and_orphans_where_the_project_says() -> Result<()> {
     let (fleet, mut app) = app("livetree").await?;
     let mut manifests = message_application("hello");
-    let ingress = Manifest::new("networking.k8s.io/v1", "Ingress", "message").with(
-        "spec",
-        json!({ "rules": [{ "host": "message.example", "http": { "paths": [{
-            "path": "/", "pathType": "Prefix", "backend": { "service": { "name": "message", "port": { "number": 8080 } } },
-        }] } }] }),
-    );
-    manifests.push(("ingress.yaml", ingress));
+    let linked = Manifest::new("v1", "ConfigMap", "linked")
+        .annotation("link.argocd.argoproj.io/web", "Shop|https://message.example");
+    manifests.push(("linked.yaml", linked));
     let commit = app.commit(&manifests).await?;
     app.create().await?;
     app.settles_at(&commit).await?;
@@ -95,12 +91,12 @@ pub(crate) async fn live_tree_has_what_is_owned_and_orphans_where_the_project_sa
     ensure!(sets[0]["parents"][0] == deployment[0]["uid"] && pods[0]["parents"][0] == sets[0]["uid"], "{tree}");
     ensure!(pods[0]["health"]["status"] == "Healthy" && tree["incomplete"].is_null(), "{tree}");
     ensure!(tree["images"].as_array().is_some_and(|images| images.len() == 1), "{tree}");
-    ensure!(tree["externalURLs"] == json!(["http://message.example"]), "{tree}");
+    ensure!(tree["externalURLs"] == json!(["Shop|https://message.example"]), "{tree}");
 
     let printed = cli.must(&["app", "tree", app.name()]).await?;
     ensure!(printed.contains("└─ apps/ReplicaSet") && printed.contains("   └─ Pod"), "{printed}");
     let overview = cli.must(&["app", "get", app.name()]).await?;
-    ensure!(overview.contains("http://message.example"), "{overview}");
+    ensure!(overview.contains("https://message.example"), "{overview}");
 
     let orphans = ["app", "resources", app.name(), "--orphaned", "-o", "name"];
     let refused = cli.run(&orphans).await?;
@@ -134,8 +130,10 @@ pub(crate) async fn offline_cluster_is_named_and_says_since_when() -> Result<()>
 
     fleet.member_mut(EU)?.agent.restart()?;
     fleet.connected(EU).await?;
-    wait_for("the tree to be there again", SOON, ask_again(&fleet, &path), |answer| (answer.status == 200).then_some(()))
-        .await?;
+    wait_for("the tree to be there again", SOON, ask_again(&fleet, &path), |answer| {
+        (answer.status == 200).then_some(())
+    })
+    .await?;
     fleet.finish();
     Ok(())
 }
@@ -207,7 +205,8 @@ pub(crate) async fn logs_of_several_pods_are_merged_and_followed_until_nobody_re
     let ended = || async { plane.audit_by_user(user, mark) };
     wait_for("both reads of the agent to have ended", SOON, ended, |events| {
         let is_end = |event: &&Value| {
-            event["stage"] == "ResponseComplete" && event["requestURI"].as_str().is_some_and(|uri| uri.contains("follow=true"))
+            event["stage"] == "ResponseComplete"
+                && event["requestURI"].as_str().is_some_and(|uri| uri.contains("follow=true"))
         };
         (events.iter().filter(is_end).count() == 2).then_some(())
     })

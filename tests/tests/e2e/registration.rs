@@ -107,7 +107,10 @@ pub(crate) async fn one_command_leads_to_verified_in_sync() -> Result<()> {
     // The link is good for once, and says so.
     let url = line.split('\'').find(|part| part.starts_with("https://")).context("a link")?;
     let again = desk.shell(&format!("curl -sSk -w ' %{{http_code}}' '{url}'")).await?;
-    ensure!(again.contains("this link was used") && again.contains("cluster token") && again.ends_with(" 410"), "{again}");
+    ensure!(
+        again.contains("this link was used") && again.contains("cluster token") && again.ends_with(" 410"),
+        "{again}"
+    );
     let log = std::fs::read_to_string(desk.hub.log_file())?;
     let secret = url.rsplit('.').next().context("a secret")?;
     ensure!(!log.contains(secret), "the link's secret is in the hub's log");
@@ -131,14 +134,17 @@ pub(crate) async fn agent_in_a_cluster_keeps_everything_as_secrets() -> Result<(
     objects.edit(app.name(), configmap("message"), json!({ "data": { "MESSAGE": "while nobody looked" } })).await?;
     pod.restart()?;
     let look = || objects.get(app.name(), configmap("message"));
-    wait_for("git's message to be back", SOON, look, |found| (found.as_ref()?["data"]["MESSAGE"] == "hello").then_some(()))
-        .await?;
+    wait_for("git's message to be back", SOON, look, |found| {
+        (found.as_ref()?["data"]["MESSAGE"] == "hello").then_some(())
+    })
+    .await?;
 
     // What is kept is sealed and in immutable pieces.
     let kept = desk.plane.kubectl(&["-n", NAMESPACE, "get", "secrets", "-o", "json"]).await?;
     let kept: serde_json::Value = serde_json::from_str(&kept.stdout)?;
     let items = kept["items"].as_array().context("Secrets")?;
-    let chunks: Vec<_> = items.iter().filter(|item| item["metadata"]["labels"]["windlass.dev/agent-keeps"] == "chunk").collect();
+    let chunks: Vec<_> =
+        items.iter().filter(|item| item["metadata"]["labels"]["windlass.dev/agent-keeps"] == "chunk").collect();
     ensure!(!chunks.is_empty() && chunks.iter().all(|chunk| chunk["immutable"] == true), "{} chunks", chunks.len());
     ensure!(!kept.to_string().contains("aGVsbG8"), "a message is readable in what the agent keeps");
 
@@ -228,13 +234,17 @@ pub(crate) async fn both_installations_are_accepted_by_an_apiserver() -> Result<
     let desk = Desk::new("accepted").await?;
     let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").canonicalize()?;
     // A dry run needs the namespaces that the objects go to.
-    desk.shell("kubectl create --save-config namespace windlass && kubectl create --save-config namespace windlass-system").await?;
+    desk.shell(
+        "kubectl create --save-config namespace windlass && kubectl create --save-config namespace windlass-system",
+    )
+    .await?;
     for folder in ["agent/base", "hub/base", "hub/load-balancer", "hub/ingress"] {
         let place = deploy.join(folder);
         let applied = desk.shell(&format!("kubectl apply --dry-run=server -k {}", place.display())).await?;
         ensure!(applied.contains("deployment.apps/windlass-agent created (server dry run)"), "{folder}: {applied}");
         ensure!(!applied.contains("Warning"), "{folder}: {applied}");
     }
+    charts(&desk, &deploy).await?;
     let overlay = desk.folder.path().join("overlay");
     std::fs::create_dir_all(&overlay)?;
     let base = overlay.join("kustomization.yaml");
@@ -246,7 +256,10 @@ pub(crate) async fn both_installations_are_accepted_by_an_apiserver() -> Result<
     std::fs::write(&base, "resources: [base]\ncomponents: [postgres]\n")?;
     let shown = desk.shell(&format!("kubectl kustomize {}", overlay.display())).await?;
     ensure!(shown.contains("name: WINDLASS_STORE"), "{shown}");
-    for options in [&["--profile", "impersonate"][..], &["--namespaces", "default,kube-public", "--replicas", "2", "--pull-secret", "mirror"]] {
+    for options in [
+        &["--profile", "impersonate"][..],
+        &["--namespaces", "default,kube-public", "--replicas", "2", "--pull-secret", "mirror"],
+    ] {
         let name = format!("c{}", options.len());
         let manifest = desk.cli.must(&[&["cluster", "add", &name, "-o", "-"], options].concat()).await?;
         let file = desk.folder.path().join("agent.yaml");
@@ -307,7 +320,8 @@ pub(crate) async fn impersonating_agent_writes_with_the_namespaces_rights() -> R
         desk.shell(&format!("kubectl create namespace {namespace}")).await?;
     }
     desk.shell("kubectl -n granted create serviceaccount windlass-deployer").await?;
-    let binding = "kubectl -n granted create rolebinding deployer --clusterrole=edit --serviceaccount=granted:windlass-deployer";
+    let binding =
+        "kubectl -n granted create rolebinding deployer --clusterrole=edit --serviceaccount=granted:windlass-deployer";
     desk.shell(binding).await?;
     let _pod = desk.installed("new-1", &["--profile", "impersonate"]).await?;
     let git = desk.folder.path().join("git");
@@ -318,9 +332,35 @@ pub(crate) async fn impersonating_agent_writes_with_the_namespaces_rights() -> R
     let mut bare = App::alone(desk.hub.api(), &git, "bare", "new-1").await?;
     bare.commit(&[message_application("hello").remove(0)]).await?;
     bare.create().await?;
-    let forbidden = |targets: &[serde_json::Value]| json!(targets).to_string().contains("system:serviceaccount:bare:windlass-deployer");
+    let forbidden = |targets: &[serde_json::Value]| {
+        json!(targets).to_string().contains("system:serviceaccount:bare:windlass-deployer")
+    };
     bare.wait_for_targets("to be refused in the name of its account", forbidden).await?;
     desk.finish();
+    Ok(())
+}
+
+/// The charts with what they are most different by, where there is helm: the same objects go to the same apiserver.
+async fn charts(desk: &Desk, deploy: &Path) -> Result<()> {
+    if desk.shell("command -v helm").await.is_err() {
+        super::stage::not_run("charts_are_accepted_by_an_apiserver", "there is no helm in PATH");
+        return Ok(());
+    }
+    let choices = [
+        ("agent/chart", "windlass-system", ""),
+        ("agent/chart", "windlass-system", "--set profile=namespaces --set namespaces={default} --set replicas=2"),
+        ("agent/chart", "windlass-system", "--set profile=impersonate"),
+        ("hub/chart", "windlass", ""),
+        ("hub/chart", "windlass", "--set expose=LoadBalancer --set host=hub.example --set storeSecret=store"),
+        ("hub/chart", "windlass", "--set expose=Ingress --set host=hub.example --set agentsHost=agents.hub.example"),
+    ];
+    for (chart, namespace, values) in choices {
+        let chart = deploy.join(chart);
+        let rendered = format!("helm template x {} -n {namespace} {values}", chart.display());
+        desk.shell(&format!("{rendered} | kubectl apply --dry-run=server -f -")).await?;
+    }
+    let refused = format!("helm template x {} --set profile=everything", deploy.join("agent/chart").display());
+    ensure!(desk.shell(&refused).await.is_err(), "the values' schema lets anything through");
     Ok(())
 }
 
@@ -362,7 +402,8 @@ pub(crate) async fn hub_in_a_cluster_joins_its_own_cluster() -> Result<()> {
     }
     cli.must(&["login", &hub.url(), "--token-file", "token", "--ca", "ca.pem"]).await?;
     let verified = wait_until("the hub's own cluster to be verified in sync", SOON, || async {
-        let cluster: serde_json::Value = serde_json::from_str(&cli.must(&["cluster", "get", "in-cluster", "-o", "json"]).await?)?;
+        let cluster: serde_json::Value =
+            serde_json::from_str(&cli.must(&["cluster", "get", "in-cluster", "-o", "json"]).await?)?;
         Ok(cluster["freshness"]["verifiedAt"].is_string().then_some(cluster))
     });
     let cluster = verified.await.with_context(|| format!("logs are in {}", folder.path().display()))?;

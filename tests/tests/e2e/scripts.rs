@@ -7,6 +7,9 @@ use windlass_tests::app::{App, Destination, Policy, message_application, message
 
 use super::stage::{EU, own_fleet};
 
+/// What objects should be like.
+type Wanted = Box<dyn Fn(&[Value]) -> bool>;
+
 const KEY: &str = "resource.customizations.health.ConfigMap";
 
 pub(crate) async fn users_health_script_decides() -> Result<()> {
@@ -16,7 +19,7 @@ pub(crate) async fn users_health_script_decides() -> Result<()> {
     app.create().await?;
     app.settles_at(&commit).await?;
 
-    let api = fleet.hub().api();
+    let api = fleet.api();
     let set = |script: &str| {
         let body = json!({ "kind": "ConfigMap", "data": { KEY: script, "url": "https://argocd.example" } });
         async move { api.must(Method::PUT, "/api/v1/settings", Some(&body)).await }
@@ -31,11 +34,12 @@ pub(crate) async fn users_health_script_decides() -> Result<()> {
             })
         }
     };
-    let wait = |what: &'static str, wanted: Box<dyn Fn(&[Value]) -> bool>| {
+    let wait = |what: &'static str, wanted: Wanted| {
         let name = app.name().to_owned();
         async move {
             let look = || api.resources(&name);
-            windlass_tests::wait::wait_for(what, windlass_tests::app::SOON, look, |found| wanted(found).then_some(())).await
+            windlass_tests::wait::wait_for(what, windlass_tests::app::SOON, look, |found| wanted(found).then_some(()))
+                .await
         }
     };
     let answer = set("hs = {}\nhs.status = 'Degraded'\nhs.message = 'says ' .. obj.data.MESSAGE\nreturn hs").await?;

@@ -58,7 +58,7 @@ pub(crate) async fn sync_windows_open_and_close() -> Result<()> {
     put_windows(api, "windowed", &[window("deny", ALWAYS, json!({}))]).await?;
     let first = app.commit(&[("message.yaml", message("one"))]).await?;
     create_in(&app, "windowed").await?;
-    let closed = |targets: &[Value]| targets.first().is_some_and(|t| has_condition(t, "SyncWindowClosed", "deny"));
+    let closed = |targets: &[Value]| targets.first().is_some_and(|t| has_condition(t, "SyncWindowClosed", "denies"));
     app.wait_for_targets("to be kept by the window", closed).await?;
     tokio::time::sleep(CALM).await;
     ensure!(text_of(&app).await?.is_none(), "it was written although a window denies it");
@@ -76,10 +76,15 @@ pub(crate) async fn sync_windows_open_and_close() -> Result<()> {
     let second = app.commit(&[("message.yaml", message("two"))]).await?;
     app.refresh().await?;
     app.wait_for_targets("to be outside of its windows", |targets| {
-        targets[0]["revision"] == second.as_str() && has_condition(&targets[0], "SyncWindowClosed", "allow")
+        targets[0]["revision"] == second.as_str()
+            && has_condition(&targets[0], "SyncWindowClosed", "no sync window is open")
     })
     .await?;
-    fleet.member(EU)?.objects.edit(app.name(), configmap("message"), json!({ "data": { "MESSAGE": "edited" } })).await?;
+    fleet
+        .member(EU)?
+        .objects
+        .edit(app.name(), configmap("message"), json!({ "data": { "MESSAGE": "edited" } }))
+        .await?;
     tokio::time::sleep(CALM).await;
     ensure!(text_of(&app).await?.as_deref() == Some("edited"), "it was written outside of its windows");
     put_windows(api, "windowed", &[window("allow", NEVER, json!({})), window("allow", ALWAYS, json!({}))]).await?;
@@ -105,10 +110,13 @@ pub(crate) async fn window_that_closes_pauses_what_runs() -> Result<()> {
     put_windows(api, "overrun", &[window("deny", ALWAYS, json!({}))]).await?;
     app.wait_for_targets("to be paused by the window", |targets| {
         let operation = &targets[0]["operation"];
-        operation["phase"] == "Running" && operation["message"].as_str().is_some_and(|text| text.contains("deny"))
+        operation["phase"] == "Running" && operation["message"].as_str().is_some_and(|text| text.contains("denies"))
     })
     .await?;
-    member.objects.edit("", ("v1", "Node", "fake-0"), json!({ "metadata": { "labels": { "gate-windows": "open" } } })).await?;
+    member
+        .objects
+        .edit("", ("v1", "Node", "fake-0"), json!({ "metadata": { "labels": { "gate-windows": "open" } } }))
+        .await?;
     tokio::time::sleep(CALM).await;
     ensure!(text_of(&app).await?.is_none(), "the next wave began in a closed window");
     put_windows(api, "overrun", &[window("deny", ALWAYS, json!({ "syncOverrun": true }))]).await?;

@@ -16,7 +16,10 @@ fn the_agents_base_is_what_the_hub_prints() -> Result<()> {
         std::fs::write(&path, &wanted).with_context(|| format!("writing {}", path.display()))?;
     }
     let found = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    assert_eq!(found, wanted, "write it again: WINDLASS_WRITE=1 cargo test -p windlass-tests --test harness the_agents_base");
+    assert_eq!(
+        found, wanted,
+        "write it again: WINDLASS_WRITE=1 cargo test -p windlass-tests --test harness the_agents_base"
+    );
     Ok(())
 }
 

@@ -104,7 +104,8 @@ fn huge() -> Vec<(String, String)> {
 
 /// Aliases of aliases.
 fn aliases() -> Vec<(String, String)> {
-    let mut text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\ndata:\n  a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    let mut text =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bomb}\ndata:\n  a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
     for level in 1..10 {
         let before = format!("*a{}", level - 1);
         text.push_str(&format!("  a{level}: &a{level} [{}]\n", [before.as_str(); 10].join(",")));
@@ -113,13 +114,18 @@ fn aliases() -> Vec<(String, String)> {
 }
 
 fn deep() -> Vec<(String, String)> {
-    let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: deep}}\ndata: {}{}\n", "{a: ".repeat(20_000), "}".repeat(20_000));
+    let text = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: deep}}\ndata: {}{}\n",
+        "{a: ".repeat(20_000),
+        "}".repeat(20_000)
+    );
     vec![("app/deep.yaml".to_owned(), text)]
 }
 
 /// More text than a source may have, in files that are each in order.
 fn long() -> Vec<(String, String)> {
     let line = "x".repeat(900_000);
-    let file = |i: usize| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: long{i}}}\ndata: {{key: {line}}}\n");
+    let file =
+        |i: usize| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: long{i}}}\ndata: {{key: {line}}}\n");
     (0..13).map(|i| (format!("app/long-{i}.yaml"), file(i))).collect()
 }

@@ -12,8 +12,8 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::Parser;
 use windlass_tests::folder::Folder;
 
-mod picture;
 mod node;
+mod picture;
 mod story;
 mod transcript;
 mod world;

@@ -1,7 +1,7 @@
 //! A third cluster with a real node, where the machine allows: it starts while the story of the others is told.
 
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -15,7 +15,7 @@ const AGENT: &str = "localhost/windlass-agent:demo";
 
 /// A cluster on its way up.
 pub(crate) struct Site {
-    host: Ipv4Addr,
+    network: Arc<Network>,
     started: oneshot::Receiver<Result<RealCluster>>,
 }
 
@@ -38,23 +38,27 @@ impl Site {
             return Ok(None);
         }
         println!("a third cluster gets a real node: kubelet, containerd and runc in namespaces of this machine");
-        let network = Network::claim()?;
-        let host = network.host();
+        let network = Arc::new(Network::claim()?);
+        let shared = Arc::clone(&network);
         let (runtime, folder) = (Handle::current(), folder.join("real-1"));
         let (tell, started) = oneshot::channel();
         // A thread of its own: when the demo is broken off nobody waits for it, and what it has started is ended with it.
-        std::thread::spawn(move || tell.send(runtime.block_on(start(folder, network))));
-        Ok(Some(Self { host, started }))
+        std::thread::spawn(move || {
+            // Nobody listens any more only when the demo is over.
+            let _ = tell.send(runtime.block_on(start(folder, shared)));
+        });
+        Ok(Some(Self { network, started }))
     }
 
-    /// This machine's address as the node and its Pods reach it.
-    pub(crate) fn host(&self) -> Ipv4Addr {
-        self.host
+    /// The network, for those who listen on it.
+    pub(crate) fn network(&self) -> Arc<Network> {
+        Arc::clone(&self.network)
     }
 
     /// Waits for it.
     pub(crate) async fn ready(self) -> Result<RealCluster> {
-        self.started.await.context("nobody starts the cluster with a real node any more")?
+        let started = self.started.await.context("nobody starts it any more").and_then(|started| started);
+        started.context("the cluster with a real node")
     }
 }
 
@@ -72,7 +76,7 @@ impl RealCluster {
     }
 }
 
-async fn start(folder: PathBuf, network: Network) -> Result<RealCluster> {
+async fn start(folder: PathBuf, network: Arc<Network>) -> Result<RealCluster> {
     let started = Instant::now();
     let options = ControlPlaneOptions::for_a_real_node(network.host());
     let plane = Box::pin(ControlPlane::start(&folder, options)).await?;

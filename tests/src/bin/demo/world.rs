@@ -1,6 +1,7 @@
 //! Two clusters, a hub, two agents that join as a user would have them join, and a repository.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -9,6 +10,7 @@ use windlass_tests::cli::Cli;
 use windlass_tests::control_plane::{ControlPlane, ControlPlaneOptions};
 use windlass_tests::git_server::{Credentials, GitServer, Repo};
 use windlass_tests::hub::{Hub, HubOptions};
+use windlass_tests::node::Network;
 use windlass_tests::objects::Objects;
 
 use crate::node::{RealCluster, Site};
@@ -45,6 +47,8 @@ pub(crate) struct World {
     pub(crate) real: Option<RealCluster>,
     _server: GitServer,
     folder: PathBuf,
+    // Dropped last: the hub listens on it.
+    _network: Option<Arc<Network>>,
 }
 
 impl World {
@@ -56,8 +60,10 @@ impl World {
         let hub_folder = folder.join("hub");
         let options = || ControlPlaneOptions::with_nodes(2).audited();
         let site = Site::begin(folder)?;
+        let network = site.as_ref().map(Site::network);
         // Pods do not reach loopback.
-        let hub_options = HubOptions { address: site.as_ref().map(Site::host), ..HubOptions::default() };
+        let hub_options =
+            HubOptions { address: network.as_ref().map(|network| network.host()), ..HubOptions::default() };
         let (one, two, hub) = tokio::try_join!(
             Box::pin(ControlPlane::start(&paths[0], options())),
             Box::pin(ControlPlane::start(&paths[1], options())),
@@ -81,7 +87,7 @@ impl World {
 
         let (server, repo, repo_url) = repository(&cli, folder).await?;
         let folder = folder.to_owned();
-        Ok(Self { places, hub, cli, repo, repo_url, site, real: None, _server: server, folder })
+        Ok(Self { places, hub, cli, repo, repo_url, site, real: None, _server: server, folder, _network: network })
     }
 
     /// What a person can do now.

@@ -39,7 +39,10 @@ async fn is_looked_into(world: &World) -> Result<()> {
     let started = Instant::now();
     let tree = windlass(&world.cli, &["app", "tree", SHOP]).await?;
     ensure!(tree.contains("ReplicaSet") && tree.contains("Pod"), "the tree ends with git's objects");
-    fact(&format!("the tree came from the cluster in {} ms, through the agent's own stream", started.elapsed().as_millis()));
+    fact(&format!(
+        "the tree came from the cluster in {} ms, through the agent's own stream",
+        started.elapsed().as_millis()
+    ));
     // Simulated nodes have one log for all containers.
     let log: String = ["opening the till", "first customer", "sold 2 apples"]
         .iter()
@@ -47,7 +50,8 @@ async fn is_looked_into(world: &World) -> Result<()> {
         .collect();
     let place = world.places[0].plane().container_log();
     std::fs::write(&place, log).with_context(|| format!("writing {}", place.display()))?;
-    let logs = windlass(&world.cli, &["app", "logs", SHOP, "--kind", "Deployment", "--name", "api", "--tail", "2"]).await?;
+    let logs =
+        windlass(&world.cli, &["app", "logs", SHOP, "--kind", "Deployment", "--name", "api", "--tail", "2"]).await?;
     ensure!(logs.lines().filter(|line| line.ends_with("sold 2 apples")).count() == 2, "not both Pods of api are read");
     Ok(())
 }

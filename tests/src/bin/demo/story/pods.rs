@@ -28,7 +28,10 @@ pub(crate) async fn tell(world: &World, site: Site) -> Result<RealCluster> {
         .into_iter()
         .map(|(file, manifest)| (format!("{ENVIRONMENT}/{file}"), manifest.to_yaml()))
         .collect();
-    files.push((format!("{ENVIRONMENT}/namespace.yaml"), windlass_tests::manifest::namespace(super::NAMESPACE).to_yaml()));
+    files.push((
+        format!("{ENVIRONMENT}/namespace.yaml"),
+        windlass_tests::manifest::namespace(super::NAMESPACE).to_yaml(),
+    ));
     files.push((format!("apps/{ENVIRONMENT}.yaml"), application(ENVIRONMENT, &world.repo_url)));
     let commit = publish(world, &files, "Say hello on real nodes").await?;
     let file = world.repo.work_area().join(format!("apps/{ENVIRONMENT}.yaml")).display().to_string();
@@ -58,7 +61,10 @@ async fn joins(world: &World, real: &RealCluster) -> Result<()> {
     for line in registration.stages.lines() {
         println!("{line}");
     }
-    fact(&format!("{CLUSTER} was registered and verified in sync {:.1} s after the command was asked for", registration.took.as_secs_f64()));
+    fact(&format!(
+        "{CLUSTER} was registered and verified in sync {:.1} s after the command was asked for",
+        registration.took.as_secs_f64()
+    ));
     Ok(())
 }
 

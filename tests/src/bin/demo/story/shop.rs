@@ -124,7 +124,8 @@ async fn prices(world: &World, version: &str) -> Result<()> {
 
 /// The shop's manifests of a version; one that does not work has an api that no node takes.
 fn release(version: u32, works: bool) -> Vec<(String, String)> {
-    let migrate = manifest::job("migrate", &image_of("migrate", version)).annotation("argocd.argoproj.io/hook", "PreSync");
+    let migrate =
+        manifest::job("migrate", &image_of("migrate", version)).annotation("argocd.argoproj.io/hook", "PreSync");
     let prices = manifest::configmap("prices", &[("VERSION", &version.to_string())]);
     let selector = if works { json!({ "kubernetes.io/os": "linux" }) } else { json!({ "disk": "fastest" }) };
     let api = workload("api", version, "1").with("spec.template.spec.nodeSelector", selector);
