@@ -57,7 +57,10 @@ fn make(args: &Args) -> Result<()> {
         let Written { digest, stored, unpacked } = image.write(layers, &args.out.join(format!("{program}.tar")))?;
         println!("{name:<40} {:>9} {:>9}  {digest}", mebibytes(stored), mebibytes(unpacked));
     }
-    println!("in {}: `ctr -n k8s.io images import FILE`, or `skopeo copy oci-archive:FILE docker://…`", args.out.display());
+    println!(
+        "in {}: `ctr -n k8s.io images import FILE`, or `skopeo copy oci-archive:FILE docker://…`",
+        args.out.display()
+    );
     Ok(())
 }
 

@@ -38,11 +38,7 @@ pub fn program(program: &Path, name: &str, version: &str) -> Result<Image> {
         name: name.to_owned(),
         layer,
         entrypoint: vec![inside],
-        environment: vec![
-            "PATH=/usr/bin".to_owned(),
-            format!("HOME={HOME}"),
-            format!("SSL_CERT_FILE={CERTIFICATES}"),
-        ],
+        environment: vec!["PATH=/usr/bin".to_owned(), format!("HOME={HOME}"), format!("SSL_CERT_FILE={CERTIFICATES}")],
         user: format!("{USER}:{USER}"),
         working_directory: HOME.to_owned(),
         labels: vec![
@@ -74,7 +70,11 @@ pub fn add_machine_data(image: &mut Image) -> Result<Vec<String>> {
 }
 
 fn base(layer: &mut Layer) {
-    layer.file("/etc/passwd", 0o644, format!("root:x:0:0:root:/:/nologin\nwindlass:x:{USER}:{USER}::{HOME}:/nologin\n"));
+    layer.file(
+        "/etc/passwd",
+        0o644,
+        format!("root:x:0:0:root:/:/nologin\nwindlass:x:{USER}:{USER}::{HOME}:/nologin\n"),
+    );
     layer.file("/etc/group", 0o644, format!("root:x:0:\nwindlass:x:{USER}:\n"));
     // glibc asks these two, in this order, and nothing else is there to ask.
     layer.file("/etc/nsswitch.conf", 0o644, *b"passwd: files\ngroup: files\nhosts: files dns\n");
@@ -87,7 +87,10 @@ fn add_zones(layer: &mut Layer, folder: &Path) -> Result<()> {
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry.with_context(|| format!("reading {}", folder.display()))?.path();
         let name = path.to_string_lossy().into_owned();
-        if matches!(path.file_name().and_then(|name| name.to_str()), Some("posix" | "right" | "posixrules" | "localtime")) {
+        if matches!(
+            path.file_name().and_then(|name| name.to_str()),
+            Some("posix" | "right" | "posixrules" | "localtime")
+        ) {
             continue;
         }
         match path.is_dir() {
