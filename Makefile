@@ -40,7 +40,7 @@ images-check: build
 build: ## Compile everything that the demo and the tests run
 	@cargo build --workspace --locked --lib --bins --tests --features $(FEATURES)
 
-demo: ## Two real clusters, a hub, a commit that becomes healthy; Ctrl-C ends it (ONESHOT=1: check and leave)
+demo: ## Real clusters (one with a real node where this machine allows), a hub, commits and accidents; Ctrl-C ends it (ONESHOT=1: check and leave)
 	@scripts/prerequisites demo
 	@cargo build --workspace --locked --bins --features $(FEATURES)
 	@exec target/debug/demo
