@@ -93,7 +93,8 @@ async fn patched(cluster: &Cluster, write: &Write, change: &Value) -> Result<Don
             *guard = version;
         }
         match send(cluster, Method::PATCH, &format!("{at}/status"), MERGE_PATCH, &status).await {
-            Err(error) if has_no_status(&error, &write.key.name) => {
+            // A kind without a status of its own answers as if the object were not there; if it is not, this says so too.
+            Err(error) if error.refused().is_some_and(|refusal| refusal.code == 404) => {
                 send(cluster, Method::PATCH, &at, MERGE_PATCH, &status).await?;
             }
             answer => drop(answer?),
@@ -114,11 +115,6 @@ async fn send(cluster: &Cluster, method: Method, at: &str, kind: &'static str, b
     let _turn = cluster.turn_to_write().await;
     let at = format!("{at}?fieldManager={MANAGER}&fieldValidation=Strict");
     cluster.call(request(method, &at, JSON, Some((kind, canonical_bytes(body))))?, LIMIT).await?.json()
-}
-
-/// The path is not there, and it is not the object that is missing.
-fn has_no_status(error: &Error, name: &str) -> bool {
-    error.refused().is_some_and(|refusal| refusal.code == 404 && !refusal.proves_absence_of(name))
 }
 
 /// A refusal may quote the object.

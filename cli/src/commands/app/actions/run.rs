@@ -137,10 +137,7 @@ impl Ran {
 }
 
 fn parameters(words: &[String]) -> anyhow::Result<BTreeMap<&str, &str>> {
-    words
-        .iter()
-        .map(|word| split(word).with_context(|| format!("--param {word:?}: write NAME=VALUE")))
-        .collect()
+    words.iter().map(|word| split(word).with_context(|| format!("--param {word:?}: write NAME=VALUE"))).collect()
 }
 
 fn split(word: &str) -> Option<(&str, &str)> {
