@@ -82,9 +82,10 @@ pub(super) async fn carry_out(cluster: &Cluster, object: &ResourceKey, writes: V
 async fn patched(cluster: &Cluster, write: &Write, change: &Value) -> Result<Done, Error> {
     let at = path::object(&write.resource, &write.key.namespace, &write.key.name);
     let (main, status) = patch::split_status(change);
+    let to = (cluster, write.key.namespace.as_str());
     let mut version = None;
     if let Some(main) = main {
-        let answer = send(cluster, Method::PATCH, &at, MERGE_PATCH, &main).await?;
+        let answer = send(to, Method::PATCH, &at, MERGE_PATCH, &main).await?;
         version = answer.pointer("/metadata/resourceVersion").cloned();
     }
     if let Some(mut status) = status {
@@ -92,10 +93,10 @@ async fn patched(cluster: &Cluster, write: &Write, change: &Value) -> Result<Don
         if let (Some(version), Some(guard)) = (version, status.pointer_mut("/metadata/resourceVersion")) {
             *guard = version;
         }
-        match send(cluster, Method::PATCH, &format!("{at}/status"), MERGE_PATCH, &status).await {
+        match send(to, Method::PATCH, &format!("{at}/status"), MERGE_PATCH, &status).await {
             // A kind without a status of its own answers as if the object were not there; if it is not, this says so too.
             Err(error) if error.refused().is_some_and(|refusal| refusal.code == 404) => {
-                send(cluster, Method::PATCH, &at, MERGE_PATCH, &status).await?;
+                send(to, Method::PATCH, &at, MERGE_PATCH, &status).await?;
             }
             answer => drop(answer?),
         }
@@ -105,16 +106,23 @@ async fn patched(cluster: &Cluster, write: &Write, change: &Value) -> Result<Don
 
 async fn created(cluster: &Cluster, write: &Write, new: &Value) -> Result<Done, Error> {
     let at = path::collection(&write.resource, Some(&write.key.namespace));
-    let answer = send(cluster, Method::POST, &at, JSON, new).await?;
+    let answer = send((cluster, &write.key.namespace), Method::POST, &at, JSON, new).await?;
     let name = key_of(&answer).name;
     let name = if name.is_empty() { write.key.name.clone() } else { name };
     Ok(Done { key: ResourceKey { name, ..write.key.clone() }, created: true })
 }
 
-async fn send(cluster: &Cluster, method: Method, at: &str, kind: &'static str, body: &Value) -> Result<Value, Error> {
+async fn send(
+    (cluster, namespace): (&Cluster, &str),
+    method: Method,
+    at: &str,
+    kind: &'static str,
+    body: &Value,
+) -> Result<Value, Error> {
     let _turn = cluster.turn_to_write().await;
     let at = format!("{at}?fieldManager={MANAGER}&fieldValidation=Strict");
-    cluster.call(request(method, &at, JSON, Some((kind, canonical_bytes(body))))?, LIMIT).await?.json()
+    let request = request(method, &at, JSON, Some((kind, canonical_bytes(body))))?;
+    cluster.call(cluster.in_the_name(namespace, request)?, LIMIT).await?.json()
 }
 
 /// A refusal may quote the object.
