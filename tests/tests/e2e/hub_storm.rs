@@ -77,7 +77,7 @@ async fn storm(
     let (last, killed) = tokio::join!(changing, killing);
     killed?;
     let (last, commits) = last?;
-    ensure!(commits > kills / 2, "only {commits} commits during {kills} kills");
+    ensure!(commits > kills / 4, "only {commits} commits during {kills} kills");
     for (app, commit) in apps.iter().zip(&last) {
         app.settles_within(CONVERGED, commit).await?;
     }
