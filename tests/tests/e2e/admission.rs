@@ -10,7 +10,7 @@ use windlass_tests::objects::{configmap, deployment};
 use windlass_tests::wait::wait_for;
 use windlass_tests::webhook::{Webhook, patched};
 
-use super::stage::{EU, app, calm, own_fleet};
+use super::stage::{EU, app, calm_in, own_fleet};
 
 const POLICY: (&str, &str) = ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy");
 const BINDING: (&str, &str) = ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding");
@@ -95,7 +95,7 @@ pub(crate) async fn objects_that_a_webhook_rewrites_stay_synced() -> Result<()> 
     let first = app.commit(&message_application("hello")).await?;
     app.create().await?;
     app.settles_at(&first).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     let live = cluster.objects.get(&name, deployment("message")).await?.unwrap_or_default();
     let containers = live["spec"]["template"]["spec"]["containers"].as_array().cloned().unwrap_or_default();
     ensure!(containers.len() == 2, "the webhook's container is not there: {live}");
@@ -113,11 +113,11 @@ pub(crate) async fn objects_that_a_webhook_rewrites_stay_synced() -> Result<()> 
     let look = || cluster.objects.get(&name, deployment("message"));
     wait_for("git's replicas to be back", SOON, look, |found| (found.as_ref()?["spec"]["replicas"] == 2).then_some(()))
         .await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     let second = app.commit(&[("configmap.yaml", message_of("good evening"))]).await?;
     app.refresh().await?;
     app.settles_at(&second).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     let calls = webhook.calls();
     ensure!(calls < 30, "the webhook was asked {calls} times");
     cluster.objects.delete("", (WEBHOOK.0, WEBHOOK.1, "windlass-test-rewritten")).await?;

@@ -8,7 +8,7 @@ use windlass_tests::manifest;
 use windlass_tests::objects::{SOMEBODY, configmap, deployment};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, app, calm, writes};
+use super::stage::{EU, app, calm_in, writes};
 
 /// The second application is refused and says whose the object is, the first is not disturbed; told to, the second takes it
 /// over, and then the first is refused.
@@ -33,7 +33,7 @@ pub(crate) async fn object_of_two_applications_stays_with_the_first() -> Result<
     let look = || cluster.objects.get(second.name(), configmap("own"));
     wait_for("what nobody claims to be applied", SOON, look, |found| found.is_some().then_some(())).await?;
     let mark = cluster.plane.audit_mark()?;
-    calm(cluster).await?;
+    calm_in(cluster, &[first.name(), second.name()]).await?;
     let touched: Vec<String> = writes(cluster, mark)?.into_iter().filter(|write| write.contains(&place)).collect();
     ensure!(touched.is_empty(), "two applications write the same object: {}", touched.join(", "));
     says(cluster, &place, "of the first").await?;
@@ -69,7 +69,7 @@ pub(crate) async fn field_of_two_managers_is_gits() -> Result<()> {
     let look = || cluster.objects.get(&name, deployment("message"));
     wait_for("git's replicas to be back", SOON, look, |found| (found.as_ref()?["spec"]["replicas"] == 2).then_some(()))
         .await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     let live = cluster.objects.get(&name, deployment("message")).await?.unwrap_or_default();
     ensure!(live["spec"]["revisionHistoryLimit"] == 3, "a field that git does not name was taken: {live}");
     app.settles_at(&commit).await?;

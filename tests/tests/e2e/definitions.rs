@@ -11,7 +11,7 @@ use windlass_tests::objects::configmap;
 use windlass_tests::wait::wait_for;
 use windlass_tests::webhook::Webhook;
 
-use super::stage::{EU, calm, workshop_app};
+use super::stage::{EU, calm_in, workshop_app};
 
 const DEFINITION: (&str, &str) = ("apiextensions.k8s.io/v1", "CustomResourceDefinition");
 const API_SERVICE: (&str, &str) = ("apiregistration.k8s.io/v1", "APIService");
@@ -63,7 +63,7 @@ pub(crate) async fn removed_definition_prunes_nothing() -> Result<()> {
     let commit = app.remove(&["second.yaml"]).await?;
     app.refresh().await?;
     app.wait_for_targets("to be at the commit", |targets| targets[0]["revision"] == commit.as_str()).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[app.name()]).await?;
     ensure!(cluster.objects.present(&name, configmap("other")).await?.is_some(), "an object of another kind was pruned");
     let deleted = deletes(cluster, mark, &name)?;
     ensure!(deleted.is_empty(), "deleted while the kind was away: {}", deleted.join(", "));
@@ -149,17 +149,17 @@ pub(crate) async fn conversion_between_versions_is_no_drift() -> Result<()> {
     let first = app.commit(&[("widget.yaml", widget(OLD, json!({ "size": 3 })))]).await?;
     app.create().await?;
     app.settles_at(&first).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[app.name()]).await?;
     let live = cluster.objects.get(&name, widget_of(NEW)).await?.unwrap_or_default();
     ensure!(live["spec"]["replicas"] == 3, "the webhook did not convert: {live}");
     let second = app.commit(&[("widget.yaml", widget(NEW, json!({ "replicas": 3 })))]).await?;
     app.refresh().await?;
     app.settles_at(&second).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[app.name()]).await?;
     let third = app.commit(&[("widget.yaml", widget(NEW, json!({ "replicas": 5 })))]).await?;
     app.refresh().await?;
     app.settles_at(&third).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[app.name()]).await?;
     let live = cluster.objects.get(&name, widget_of(OLD)).await?.unwrap_or_default();
     ensure!(live["spec"]["size"] == 5, "{live}");
     ensure!(webhook.calls() > 0, "nobody asked the webhook");
@@ -168,7 +168,7 @@ pub(crate) async fn conversion_between_versions_is_no_drift() -> Result<()> {
     let look = || cluster.objects.get(&name, widget_of(NEW));
     wait_for("git's replicas to be back", SOON, look, |found| (found.as_ref()?["spec"]["replicas"] == 5).then_some(()))
         .await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[app.name()]).await?;
     invariants::check(fleet, &[]).await
 }
 

@@ -9,7 +9,7 @@ use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::objects::{Kind, configmap, deployment};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, app, calm, writes};
+use super::stage::{EU, app, calm, calm_in, writes};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const CANARY: &str = "canary-string-data-8841";
@@ -31,7 +31,7 @@ pub(crate) async fn objects_of_kubectl_apply_are_taken_over_whole() -> Result<()
     let commit = app.commit(&message_application("by git")).await?;
     app.create().await?;
     app.settles_at(&commit).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     let live = live(cluster, &name, configmap("message")).await?;
     ensure!(live["data"] == json!({ "MESSAGE": "by git" }), "a field of kubectl's is left: {live}");
     let live = self::live(cluster, &name, deployment("message")).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn objects_of_kubectl_apply_are_taken_over_whole() -> Result<()
     app.settles_at(&second).await?;
     let live = self::live(cluster, &name, configmap("message")).await?;
     ensure!(live["data"] == json!({ "MESSAGE": "by git again" }), "{live}");
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     invariants::check(fleet, &[&app]).await
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn objects_of_argo_cd_are_adopted_without_phantom_fields() -> R
     ensure!(live(cluster, &name, configmap("message")).await?["data"]["MESSAGE"] == "by Argo CD", "it was not left alone");
     fleet.api().adopt(&name).await?;
     app.settles_at(&commit).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     let live = live(cluster, &name, configmap("message")).await?;
     ensure!(live["data"] == json!({ "MESSAGE": "by git" }), "a field of Argo CD's is left: {live}");
     let last = live["metadata"]["annotations"][LAST_APPLIED].as_str().unwrap_or_default();
@@ -105,7 +105,7 @@ pub(crate) async fn immutable_field_is_named_with_what_would_help() -> Result<()
         (found.as_ref()?["data"]["MESSAGE"] == "good evening").then_some(())
     })
     .await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     let back = app.commit(&[("deployment.yaml", message_application("")[1].1.clone())]).await?;
     app.refresh().await?;
     app.settles_at(&back).await?;
@@ -137,7 +137,7 @@ pub(crate) async fn hanging_finalizer_holds_the_object_and_nothing_else() -> Res
         rows.iter().any(|row| row["name"] == "held" && row["sync"] != "Synced").then_some(())
     })
     .await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     // The others are not held up.
     let commit = app.commit(&[("configmap.yaml", message_of("meanwhile")), ("held.yaml", held)]).await?;
     app.refresh().await?;
@@ -188,13 +188,13 @@ pub(crate) async fn aggregated_cluster_role_is_filled_by_the_cluster() -> Result
     app.create().await?;
     app.settles_at(&first).await?;
     filled(cluster, whole, 1).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[app.name()]).await?;
     let mark = cluster.plane.audit_mark()?;
     let second = app.commit(&[("two.yaml", part("windlass-test-part-two", "services"))]).await?;
     app.refresh().await?;
     app.settles_at(&second).await?;
     filled(cluster, whole, 2).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[app.name()]).await?;
     let touched: Vec<String> = writes(cluster, mark)?.into_iter().filter(|write| write.contains(whole.2)).collect();
     ensure!(touched.is_empty(), "the agent fights the controller: {}", touched.join(", "));
     app.settles_at(&second).await?;
@@ -212,7 +212,7 @@ pub(crate) async fn secret_of_string_data_follows_git() -> Result<()> {
     let first = app.commit(&files).await?;
     app.create().await?;
     app.settles_at(&first).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     let second = app.commit(&[("secret.yaml", manifest::secret("password", &[("password", "changed-8842")]))]).await?;
     app.refresh().await?;
     app.settles_at(&second).await?;
@@ -226,7 +226,7 @@ pub(crate) async fn secret_of_string_data_follows_git() -> Result<()> {
     };
     wait_for("git's password to be back", SOON, look, |back| back.then_some(())).await?;
     app.settles_at(&second).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[&name]).await?;
     invariants::check(fleet, &[&app]).await
 }
 

@@ -12,7 +12,7 @@ use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::objects::{Kind, configmap, deployment};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, calm, shared, workshop};
+use super::stage::{EU, calm_in, shared, workshop};
 
 /// The version of cluster roles.
 const ROLE: &str = "rbac.authorization.k8s.io/v1";
@@ -110,7 +110,7 @@ pub(crate) async fn project_fences_source_destination_and_kinds() -> Result<()> 
             ) && seen["targets"][0]["sync"] == "OutOfSync"
         })
         .await?;
-    calm(cluster).await?;
+    calm_in(cluster, &["fenced", "kube-public"]).await?;
     ensure!(!exists(cluster, "", role_kind("fenced-role")).await?, "{seen}");
     ensure!(!exists(cluster, "kube-public", configmap("fenced-stray")).await?, "{seen}");
     ensure!(!exists(cluster, "fenced", ("v1", "Secret", "credentials")).await?, "{seen}");
@@ -166,7 +166,7 @@ pub(crate) async fn shrinking_a_fence_deletes_nothing() -> Result<()> {
     let commit = app.commit(&[("configmap.yaml", message_of("second"))]).await?;
     let look = || cluster.objects.get("shrunk", configmap("extra"));
     wait_for("what is permitted to be pruned", SOON, look, |found| found.is_none().then_some(())).await?;
-    calm(cluster).await?;
+    calm_in(cluster, &["shrunk", "kube-public"]).await?;
     ensure!(exists(cluster, "", role_kind("shrunk-role")).await?, "a fence deletes nothing");
     ensure!(exists(cluster, "kube-public", configmap("shrunk-stray")).await?, "a fence deletes nothing");
     let message = cluster.objects.get("shrunk", configmap("message")).await?.context("the message")?;
@@ -180,7 +180,7 @@ pub(crate) async fn shrinking_a_fence_deletes_nothing() -> Result<()> {
     .await?;
     app.commit(&[("configmap.yaml", message_of("third"))]).await?;
     app.refresh().await?;
-    calm(cluster).await?;
+    calm_in(cluster, &["shrunk", "kube-public"]).await?;
     ensure!(exists(cluster, "shrunk", deployment("message")).await?, "a fence deletes nothing");
     let message = cluster.objects.get("shrunk", configmap("message")).await?.context("the message")?;
     ensure!(message["data"]["MESSAGE"] == "second", "{message}");
@@ -229,7 +229,7 @@ pub(crate) async fn agent_refuses_what_the_hub_let_through() -> Result<()> {
         message.contains("project \"walls\" does not permit fence.windlass.test/Fort alamo").then_some(())
     })
     .await?;
-    calm(cluster).await?;
+    calm_in(cluster, &[app.name()]).await?;
     let fort = || ("fence.windlass.test/v1", "Fort", "alamo");
     ensure!(!exists(cluster, "", fort()).await?, "it was written");
     ensure!(exists(cluster, "let-through", deployment("message")).await?, "the rest goes on");

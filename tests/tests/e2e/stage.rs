@@ -121,27 +121,47 @@ pub(crate) fn tell(what: &str) {
     let _ = writeln!(std::io::stderr().lock(), "\n{what}");
 }
 
-/// Waits until a cluster's agent has written nothing for a while: what was set in motion is over.
+/// Waits until a cluster's agent has written nothing for a while: what was set in motion is over. Other scenarios use the same cluster, so
+/// only what lies in these namespaces, or in none, counts.
+pub(crate) async fn calm_in(member: &Member, namespaces: &[&str]) -> Result<()> {
+    calm_where(member, |event| lies_in(event, namespaces)).await
+}
+
+/// Waits until the agent of a cluster that is nobody else's has written nothing for a while.
 pub(crate) async fn calm(member: &Member) -> Result<()> {
+    calm_where(member, |_| true).await
+}
+
+async fn calm_where(member: &Member, counts: impl Fn(&Value) -> bool) -> Result<()> {
     let seen = || async {
         let mark = member.plane.audit_mark()?;
         tokio::time::sleep(CALM).await;
-        writes(member, mark)
+        Ok(written(member, mark)?.iter().filter(|event| counts(event)).map(told).collect::<Vec<_>>())
     };
     wait_for("the agent to have nothing to write", SETTLING, seen, |written| written.is_empty().then_some(())).await
 }
 
+fn lies_in(event: &Value, namespaces: &[&str]) -> bool {
+    let object = &event["objectRef"];
+    let of_a_namespace = if object["resource"] == "namespaces" { &object["name"] } else { &object["namespace"] };
+    of_a_namespace.as_str().is_none_or(|namespace| namespaces.contains(&namespace))
+}
+
 /// Every write of a cluster's agent since then, but those of its own Lease.
 pub(crate) fn writes(member: &Member, mark: AuditMark) -> Result<Vec<String>> {
-    let events = member.plane.audit_by_user(&member.user, mark)?;
+    Ok(written(member, mark)?.iter().map(told).collect())
+}
+
+fn written(member: &Member, mark: AuditMark) -> Result<Vec<Value>> {
     let is_write = |event: &Value| {
         let verb = event["verb"].as_str().unwrap_or_default();
         let own_lease = event["objectRef"]["resource"] == "leases" && event["objectRef"]["namespace"] != "mixed";
         !["get", "list", "watch"].contains(&verb) && !own_lease && event["stage"] == "ResponseComplete"
     };
-    let told = |event: Value| {
-        let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
-        format!("{} {}", text(&event["verb"]), text(&event["requestURI"]))
-    };
-    Ok(events.into_iter().filter(is_write).map(told).collect())
+    Ok(member.plane.audit_by_user(&member.user, mark)?.into_iter().filter(is_write).collect())
+}
+
+fn told(event: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    format!("{} {}", text(&event["verb"]), text(&event["requestURI"]))
 }
