@@ -84,7 +84,7 @@ pub fn assess(object: &Value) -> Option<Health> {
     let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
     let (group, kind) = (group_of(text("apiVersion")), text("kind"));
     match check_of(group, kind) {
-        Some(check) => Some(or_unknown(check(Part::of(object)))),
+        Some(check) => Some(since::told_of_built_in(or_unknown(check(Part::of(object))), object)),
         None if conditions::is_built_in(group) => None,
         None => match custom::check(group, kind, &Part::of(object)) {
             Some(health) => Some(since::told(or_unknown(health), object)),

@@ -91,6 +91,16 @@ impl<'a> Part<'a> {
         Ok(items.iter().enumerate().map(element).collect())
     }
 
+    /// The entries of the map at a path, by key; none when absent.
+    pub(super) fn entries(&self, path: &str) -> Result<Vec<(&'a str, Self)>, Malformed> {
+        let part = self.at(path)?;
+        let map = part.value.map(|value| value.as_object().ok_or_else(|| part.not("an object"))).transpose()?;
+        let entry = |(key, value): (&'a String, &'a Value)| {
+            (key.as_str(), Self { value: Some(value), path: format!("{}.{key}", part.path) })
+        };
+        Ok(map.into_iter().flatten().map(entry).collect())
+    }
+
     /// `status.conditions`.
     pub(super) fn conditions(&self) -> Result<Vec<Condition<'a>>, Malformed> {
         self.list("status.conditions")?.iter().map(Condition::of).collect()

@@ -1,4 +1,6 @@
-//! Since when something is waited for, or wrong, as far as the object itself says: the word that a message of a custom kind ends with.
+//! Since when something is waited for, or wrong, as far as the object itself says: the word that a message ends with.
+
+mod built_in;
 
 use serde_json::Value;
 
@@ -14,11 +16,20 @@ const ENDED: &[&str] = &["completionTime", "completionTimestamp", "finishedAt", 
 
 /// The health with its time, where the object has one and the rule did not tell it.
 pub(super) fn told(health: Health, object: &Value) -> Health {
+    with(health, |health| time(health, object))
+}
+
+/// The same of one of Kubernetes' own kinds.
+pub(super) fn told_of_built_in(health: Health, object: &Value) -> Health {
+    with(health, |health| built_in::time(health, object))
+}
+
+fn with<'a>(health: Health, time: impl FnOnce(&Health) -> Option<&'a str>) -> Health {
     let matters = matches!(health.status, HealthStatus::Progressing | HealthStatus::Degraded);
     if !matters || health.message.is_empty() || health.message.contains("(since ") {
         return health;
     }
-    match time(&health, object) {
+    match time(&health) {
         Some(time) => Health::new(health.status, format!("{} (since {time})", health.message)),
         None => health,
     }
@@ -29,11 +40,10 @@ fn time<'a>(health: &Health, object: &'a Value) -> Option<&'a str> {
     if let Some(time) = of_condition(status, &health.message, DEEP) {
         return Some(time);
     }
-    let created = || object.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
     if health.message.starts_with("Waiting for ") {
         // It was changed since somebody last looked; or nobody has said anything yet.
         let is_changed = health.message.contains("its controller to look") || health.message.contains("latest change");
-        return if is_changed { changed(object) } else { created() };
+        return if is_changed { changed(object) } else { created(object) };
     }
     let times = if health.status == HealthStatus::Degraded { ENDED } else { BEGAN };
     let own = times.iter().find_map(|field| status.get(*field).and_then(Value::as_str));
@@ -54,6 +64,10 @@ fn of_condition<'a>(value: &'a Value, message: &str, deep: usize) -> Option<&'a 
         }
         _ => None,
     }
+}
+
+fn created(object: &Value) -> Option<&str> {
+    object.pointer("/metadata/creationTimestamp").and_then(Value::as_str)
 }
 
 /// When somebody last changed something else than the status.

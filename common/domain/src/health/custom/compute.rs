@@ -45,7 +45,7 @@ pub(super) const KINDS: &[Entry] = &[
             .suspended(&["Suspended"])
             .degraded(&["Failed", "ValidationFailed"]),
     ),
-    Entry::summary("ray.io", "RayService", Summary::of(&["Ready"])),
+    Entry::own("ray.io", "RayService", ray_service),
     Entry::phases(
         "sparkoperator.k8s.io",
         "SparkApplication",
@@ -115,4 +115,17 @@ fn route(object: Part<'_>) -> Result<Health, Malformed> {
 
 fn or<'a>(message: &'a str, otherwise: &'a str) -> &'a str {
     if message.is_empty() { otherwise } else { message }
+}
+
+/// One of its applications may have failed while the cluster that serves it is ready.
+fn ray_service(object: Part<'_>) -> Result<Health, Malformed> {
+    for (name, application) in object.entries("status.activeServiceStatus.applicationStatuses")? {
+        let status = application.text("status")?;
+        if matches!(status, "DEPLOY_FAILED" | "UNHEALTHY") {
+            let message = application.text("message")?;
+            let words = if message.is_empty() { String::new() } else { format!(": {message}") };
+            return Ok(Health::degraded(format!("application {name} is {status}{words}")));
+        }
+    }
+    Summary::of(&["Ready"]).judge(&object)
 }

@@ -61,11 +61,7 @@ pub(super) const KINDS: &[Entry] = &[
             "ONLINE_PARTIAL",
         ]),
     ),
-    Entry::phases(
-        "cassandra.datastax.com",
-        "CassandraDatacenter",
-        Phases::of("status.cassandraOperatorProgress", &["Ready"]).stop(&["spec.stopped"]),
-    ),
+    Entry::own("cassandra.datastax.com", "CassandraDatacenter", cassandra),
     Entry::phases(
         "databases.spotahome.com",
         "RedisFailover",
@@ -137,4 +133,12 @@ fn cnpg_applied(object: Part<'_>) -> Result<Health, Malformed> {
 
 fn or<'a>(message: &'a str, otherwise: &'a str) -> &'a str {
     if message.is_empty() { otherwise } else { message }
+}
+
+/// Its operator works on, or says that what is asked for cannot be.
+fn cassandra(object: Part<'_>) -> Result<Health, Malformed> {
+    match object.condition("Valid")?.filter(|valid| valid.status == "False") {
+        Some(invalid) => Ok(Health::degraded(invalid.words())),
+        None => Phases::of("status.cassandraOperatorProgress", &["Ready"]).stop(&["spec.stopped"]).judge(&object),
+    }
 }

@@ -1,6 +1,6 @@
 //! What the projects' controllers write, by kind: `testdata/health-projects.txt` has `Status apiVersion/Kind {the rest of the object}` a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
@@ -37,10 +37,34 @@ fn each_kind_is_judged_as_its_project_documents_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// At least sixty kinds have all three; what only configures something cannot be at work.
+/// What a kind's API has no word for, and so no fixture.
+const NEVER: &[(&str, &str, HealthStatus)] = &[
+    // Only schedules, and says nothing of what it did.
+    ("argoproj.io", "CronWorkflow", HealthStatus::Progressing),
+    ("postgresql.cnpg.io", "ScheduledBackup", HealthStatus::Progressing),
+    ("postgresql.cnpg.io", "ScheduledBackup", HealthStatus::Degraded),
+    // Counts its instances and has no word for a failure.
+    ("postgresql.cnpg.io", "Pooler", HealthStatus::Degraded),
+    // What cannot be launched is deleted by its controller.
+    ("karpenter.sh", "NodeClaim", HealthStatus::Degraded),
+    // Configuration that is valid or is not.
+    ("cilium.io", "CiliumNetworkPolicy", HealthStatus::Progressing),
+    ("cilium.io", "CiliumClusterwideNetworkPolicy", HealthStatus::Progressing),
+    // Configuration whose status says nothing of how it does.
+    ("secrets-store.csi.x-k8s.io", "SecretProviderClass", HealthStatus::Progressing),
+    ("secrets-store.csi.x-k8s.io", "SecretProviderClass", HealthStatus::Degraded),
+    ("metallb.io", "*", HealthStatus::Progressing),
+    ("metallb.io", "*", HealthStatus::Degraded),
+    // Not established yet, for as long as it takes.
+    ("apiextensions.crossplane.io", "CompositeResourceDefinition", HealthStatus::Degraded),
+    ("apiextensions.crossplane.io", "*", HealthStatus::Degraded),
+];
+
+/// Every kind that has rules of its own has fixtures of all three, but for what it cannot be.
 #[test]
-fn the_kinds_that_people_meet_most_have_healthy_progressing_and_degraded_fixtures() {
-    let mut seen: BTreeMap<String, std::collections::BTreeSet<HealthStatus>> = BTreeMap::new();
+fn every_kind_of_the_list_has_healthy_progressing_and_degraded_fixtures() {
+    use HealthStatus::{Degraded, Healthy, Progressing};
+    let mut seen: BTreeMap<String, BTreeSet<HealthStatus>> = BTreeMap::new();
     for (status, object) in cases() {
         let group = group_of(object["apiVersion"].as_str().expect("text"));
         let kind = object["kind"].as_str().expect("text");
@@ -52,12 +76,18 @@ fn the_kinds_that_people_meet_most_have_healthy_progressing_and_degraded_fixture
         let (g, k) = entry.or_else(family).unwrap_or_else(|| panic!("{group} {kind} has no check"));
         seen.entry(format!("{g}/{k}")).or_default().insert(status);
     }
-    use HealthStatus::{Degraded, Healthy, Progressing};
-    let whole = seen.iter().filter(|(_, had)| [Healthy, Progressing, Degraded].iter().all(|s| had.contains(s))).count();
-    assert!(whole >= 60, "{whole} kinds have all three");
+    let mut wrong = Vec::new();
+    let mut whole = 0;
     for (group, kind) in crate::health::kinds().skip(super::super::BUILT_IN.len()) {
-        assert!(seen.contains_key(&format!("{group}/{kind}")), "{group} {kind} has no fixture");
+        let had = seen.remove(&format!("{group}/{kind}")).unwrap_or_default();
+        let never = |status: &HealthStatus| NEVER.contains(&(group, kind, *status));
+        let lacks: Vec<_> = [Healthy, Progressing, Degraded].into_iter().filter(|s| !had.contains(s)).collect();
+        whole += usize::from(lacks.is_empty());
+        wrong.extend(lacks.iter().filter(|s| !never(s)).map(|s| format!("{group} {kind} has no {s} fixture")));
+        wrong.extend(had.iter().filter(|s| never(s)).map(|s| format!("{group} {kind} can be {s} after all")));
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(whole >= 60, "{whole} kinds have all three");
 }
 
 #[test]
