@@ -68,7 +68,7 @@ fn decided(stored: Option<&TargetView>, row: &TargetSpec) -> Option<Option<Pause
     }
 }
 
-/// A circle that the application is part of. The API refuses one that it sees; two that are written at the same moment do not see each other.
+/// A circle that the application is part of. None is written any more; an earlier version let through two that were written at the same moment.
 pub(super) async fn circle_of(
     store: &dyn Store,
     application: &Application,

@@ -6,6 +6,7 @@ mod source_state;
 
 use uuid::Uuid;
 use windlass_domain::application::{Application, ApplicationManifest, Origin};
+use windlass_domain::dependency::{self, Node};
 use windlass_domain::health::HealthStatus;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::status::SyncStatus;
@@ -16,7 +17,7 @@ use super::arg::args;
 use super::row::{Row, json};
 use super::tx::Tx;
 use super::write::Write;
-use super::{rank, target_views};
+use super::{hold, rank, target_views};
 use crate::error::{Error, Result};
 use crate::model::{ApplicationView, Put, PutOutcome, SourceState};
 
@@ -53,6 +54,7 @@ pub(super) async fn put(
         return Ok(Put { value: stored.clone(), outcome: PutOutcome::Unchanged });
     }
     check(stored.as_ref(), manifest, origin, expected)?;
+    no_circle(&mut write, manifest).await?;
     let revision = write.next_revision();
     let (value, outcome) = match stored {
         Some(stored) => {
@@ -88,6 +90,23 @@ fn check(
         return conflict(format!("it belongs to its origin ({:?}), which alone may change it", stored.origin));
     }
     Ok(())
+}
+
+/// Two that are written at the same moment and wait for each other: one is written first, and the other one is refused.
+async fn no_circle(write: &mut Write, manifest: &ApplicationManifest) -> Result<()> {
+    if manifest.spec.depends_on.is_empty() {
+        return Ok(());
+    }
+    let start = Node {
+        name: manifest.name.clone(),
+        labels: manifest.metadata.labels.clone(),
+        depends_on: manifest.spec.depends_on.clone(),
+    };
+    match dependency::circle(&start, &hold::dependents_in(write).await?) {
+        // Who may see which of the others is not the store's to know.
+        Some(_) => Err(Error::conflict(format!("application {}", manifest.name), "spec.dependsOn goes in a circle")),
+        None => Ok(()),
+    }
 }
 
 fn new(manifest: &ApplicationManifest, origin: Origin, revision: u64, now: Timestamp) -> Application {

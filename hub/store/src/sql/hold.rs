@@ -13,6 +13,7 @@ use windlass_domain::time::Timestamp;
 use super::arg::args;
 use super::generation::Generations;
 use super::row::json;
+use super::tx::Tx;
 use super::write::Write;
 use super::{SqlStore, applications, clusters, contents, events, freeze, operations, target_rows};
 use crate::error::{Error, Result};
@@ -258,8 +259,13 @@ async fn left(write: &mut Write, application: Uuid, cluster: Uuid) -> Result<(u6
 
 /// Applications that depend on others.
 pub(super) async fn dependents(store: &SqlStore) -> Result<Vec<windlass_domain::dependency::Node>> {
+    dependents_in(&mut store.db.read().await?).await
+}
+
+/// The same within a transaction.
+pub(super) async fn dependents_in(tx: &mut Tx) -> Result<Vec<windlass_domain::dependency::Node>> {
     let text = "SELECT namespace, name, metadata, spec FROM applications WHERE spec LIKE '%\"dependsOn\"%' ORDER BY namespace, name";
-    let rows = store.db.read().await?.all(text, args![]).await?;
+    let rows = tx.all(text, args![]).await?;
     let node = |row: &super::row::Row| {
         let metadata: windlass_domain::application::Metadata = row.json("metadata")?;
         let spec: windlass_domain::application::ApplicationSpec = row.json("spec")?;

@@ -17,6 +17,10 @@ use super::{applications, clusters};
 use crate::error::{Error, Result};
 use crate::model::{ListQuery, OperationRecord, Page};
 
+mod succession;
+
+pub(super) use succession::end_all;
+
 const LIST: &str = "operations";
 
 /// So many finished operations of each target are kept.
@@ -54,6 +58,13 @@ pub(super) async fn put_request(
     insert(write, (application, cluster), request.id, (Some(json(request)?), None, false), now).await
 }
 
+/// The operation that an agent reported of this target and that is not over.
+pub(super) async fn reported(write: &mut Write, application: Uuid, cluster: Uuid, id: Uuid) -> Result<bool> {
+    let Some(row) = load(write, id).await? else { return Ok(false) };
+    let is_theirs = row.uuid("application")? == application && row.uuid("cluster")? == cluster;
+    Ok(is_theirs && !row.flag("finished")?)
+}
+
 /// The request after a person changed it.
 pub(super) async fn save_request(write: &mut Write, id: Uuid, request: Option<&OperationRequest>) -> Result<()> {
     let Some(request) = request else { return Ok(()) };
@@ -64,23 +75,27 @@ pub(super) async fn save_request(write: &mut Write, id: Uuid, request: Option<&O
     Ok(())
 }
 
-/// Records what an agent says of an operation on its cluster. Another cluster's operation is left alone, and a finished one stays as it ended.
-/// Returns whether this ended it.
+/// Records what an agent says of an operation on its cluster. Another cluster's operation is left alone, and a finished one stays as it ended. What came
+/// before an operation that nobody asked for is over, except the `active` one, which a person asked for. Returns whether this ended it.
 pub(super) async fn put_state(
     write: &mut Write,
-    application: Uuid,
-    cluster: Uuid,
+    (application, cluster): (Uuid, Uuid),
+    active: Option<Uuid>,
     state: &OperationState,
     now: Timestamp,
 ) -> Result<bool> {
     let finished = is_finished(state.phase);
     let Some(row) = load(write, state.id).await? else {
+        succession::succeed(write, (application, cluster), state, active, now).await?;
         insert(write, (application, cluster), state.id, (None, Some(json(state)?), finished), now).await?;
         return Ok(finished);
     };
     let is_theirs = row.uuid("application")? == application && row.uuid("cluster")? == cluster;
     if !is_theirs || row.flag("finished")? {
         return Ok(false);
+    }
+    if !finished && row.opt_text("state")?.is_none() {
+        succession::succeed(write, (application, cluster), state, active, now).await?;
     }
     let text = with_told_results(&row, state)?;
     if row.opt_text("state")?.as_ref() == Some(&text) {

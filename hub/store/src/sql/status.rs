@@ -47,12 +47,17 @@ async fn apply_one(
     let (application, cluster) = (delta.application, session.cluster);
     let Some(row) = target_rows::get(write, application, cluster).await? else { return Ok(()) };
     if let Some(state) = &delta.summary.operation {
-        let has_ended = operations::put_state(write, application, cluster, state, now).await?;
+        let active = match &row {
+            TargetRow::Present(spec) => spec.operation.as_ref().map(|operation| operation.id),
+            TargetRow::Removing(_) => None,
+        };
+        let has_ended = operations::put_state(write, (application, cluster), active, state, now).await?;
         if has_ended {
             history::record(write, application, cluster, &delta.summary, now).await?;
         }
     }
     if delta.summary.removed && matches!(row, TargetRow::Removing(_)) {
+        operations::end_all(write, application, cluster, now).await?;
         generations.drop_row(write, cluster, application).await?;
         return clusters::settle(write, application).await;
     }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use windlass_domain::application::{Application, Cascade, Origin};
-use windlass_domain::cluster::Cluster;
+use windlass_domain::cluster::{Cluster, ClusterSelector};
 use windlass_domain::dependency::Dependency;
 use windlass_domain::health::HealthStatus;
 use windlass_domain::history::{EventKind, Freeze, FreezeScope, RevisionHold};
@@ -66,6 +66,25 @@ fn paused(spec: &TargetSpec) -> Option<PauseKind> {
 }
 
 contract! {
+    async fn of_two_that_would_wait_for_each_other_one_is_refused(bed: Bed) {
+        let depending = |name: &str, on: Dependency| {
+            let mut manifest = manifest(name);
+            manifest.metadata.labels.insert("name".into(), name.to_owned());
+            manifest.spec.depends_on = vec![on];
+            manifest
+        };
+        let labelled = |name: &str| Dependency::Selector(ClusterSelector { match_labels: [("name".into(), name.to_owned())].into(), ..ClusterSelector::default() });
+        for round in 0..10 {
+            let (one, two) = (format!("one-{round}"), format!("two-{round}"));
+            let ways = (depending(&one, Dependency::Name(two.clone())), depending(&two, labelled(&one)));
+            let put = |manifest| bed.put_application(manifest, Origin::Api, Some(0), at(1));
+            let (first, second) = tokio::join!(put(&ways.0), put(&ways.1));
+            let refused = [&first, &second].into_iter().filter(|put| matches!(put, Err(Error::Conflict { .. }))).count();
+            assert_eq!((refused, first.is_ok() || second.is_ok()), (1, true), "{first:?} {second:?}");
+        }
+        assert_eq!(bed.dependents().await.expect("read").len(), 10, "no circle is stored");
+    }
+
     async fn history_tells_what_was_deployed_where(bed: Bed) {
         let (eu, us) = (cluster(&*bed, "eu-1").await, cluster(&*bed, "us-1").await);
         let (web, first) = deployed(&*bed, "web", &eu).await;

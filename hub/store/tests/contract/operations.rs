@@ -8,7 +8,9 @@ use windlass_domain::status::{ResourceResult, ResultCode, SyncStatus, TargetRepo
 use windlass_store::{Amendment, Error, ListQuery};
 
 use crate::contract;
-use crate::fixture::{at, cluster, commit, deployed, key, operation, rendered, report, session, state, summary};
+use crate::fixture::{
+    at, cluster, commit, deployed, key, operation, removed, rendered, report, session, state, summary,
+};
 
 fn with_operation(
     application: &windlass_domain::application::Application,
@@ -82,6 +84,67 @@ contract! {
         let active = bed.targets(web.uid).await.expect("read").remove(0).spec.expect("present").operation.expect("active");
         assert!(active.terminate);
         assert!(bed.operation(request.id).await.expect("read").expect("there").request.expect("asked").terminate);
+    }
+
+    async fn an_operation_that_nobody_asked_for_is_asked_to_stop(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let (web, bundle) = deployed(&*bed, "web", &eu).await;
+        let (session, id) = (session(&*bed, &eu).await, Uuid::new_v4());
+        let stop = Amendment::Terminate { id, by: "bob".into() };
+        assert!(matches!(bed.amend_target(web.uid, eu.uid, stop.clone(), at(3)).await, Err(Error::Conflict { .. })), "nobody knows it");
+        bed.apply_status(session, &[with_operation(&web, id, OperationPhase::Running).delta_from(None)], at(3)).await.expect("applied");
+        let moved = bed.amend_target(web.uid, eu.uid, stop.clone(), at(4)).await.expect("asked to stop");
+        assert_eq!(bed.amend_target(web.uid, eu.uid, stop.clone(), at(4)).await.expect("the same again"), moved);
+        let asked = bed.targets(web.uid).await.expect("read").remove(0).spec.expect("present").operation.expect("asked");
+        assert_eq!((asked.id, asked.terminate, asked.by.as_str(), asked.bundle), (id, true, "bob", bundle.bundle));
+        assert_eq!(bed.operation(id).await.expect("read").expect("there").request, None, "nobody asked for it to begin");
+        bed.apply_status(session, &[with_operation(&web, id, OperationPhase::Failed).delta_from(None)], at(5)).await.expect("applied");
+        assert_eq!(bed.targets(web.uid).await.expect("read").remove(0).spec.expect("present").operation, None);
+        assert!(matches!(bed.amend_target(web.uid, eu.uid, stop, at(6)).await, Err(Error::Conflict { .. })), "it is over");
+    }
+
+    async fn what_an_agent_went_on_from_is_over(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let (web, bundle) = deployed(&*bed, "web", &eu).await;
+        let session = session(&*bed, &eu).await;
+        let [cut_off, failed, fix, last] = [(); 4].map(|()| Uuid::new_v4());
+        let asked = operation(&bundle);
+        let says = async |id, phase, revision: &str, minute| {
+            let mut report = with_operation(&web, id, phase);
+            let state = report.summary.operation.as_mut().expect("some");
+            (state.revision, state.message) = (revision.into(), "as it was".into());
+            bed.apply_status(session, &[report.delta_from(None)], at(minute)).await.expect("applied");
+        };
+        let state = async |id| bed.operation(id).await.expect("read").expect("there").state.expect("reported");
+        says(cut_off, OperationPhase::Running, "a", 3).await;
+        bed.amend_target(web.uid, eu.uid, Amendment::Operation(asked.clone()), at(4)).await.expect("asked");
+        says(asked.id, OperationPhase::Running, "a", 5).await;
+        let over = state(cut_off).await;
+        assert_eq!((over.phase, over.finished_at), (OperationPhase::Error, Some(at(5))));
+        assert!(over.message.contains("cut off") && over.message.contains("as it was"), "{}", over.message);
+        says(fix, OperationPhase::Running, "a", 6).await;
+        assert_eq!(state(asked.id).await.phase, OperationPhase::Running, "what a person asked for is not over before its result is there");
+        says(asked.id, OperationPhase::Succeeded, "a", 7).await;
+
+        says(failed, OperationPhase::Running, "b", 8).await;
+        assert_eq!(state(fix).await.phase, OperationPhase::Error);
+        says(failed, OperationPhase::Failed, "b", 9).await;
+        says(last, OperationPhase::Running, "c", 10).await;
+        let superseded = state(failed).await;
+        assert_eq!((superseded.phase, superseded.message.as_str()), (OperationPhase::Failed, "superseded by c: as it was"));
+        says(last, OperationPhase::Succeeded, "c", 11).await;
+        says(Uuid::new_v4(), OperationPhase::Running, "d", 12).await;
+        assert_eq!(state(last).await.message, "as it was", "what went well was not superseded");
+    }
+
+    async fn what_ran_on_a_target_that_is_gone_is_over(bed: Bed) {
+        let eu = cluster(&*bed, "eu-1").await;
+        let (web, _) = deployed(&*bed, "web", &eu).await;
+        let (session, id) = (session(&*bed, &eu).await, Uuid::new_v4());
+        bed.apply_status(session, &[with_operation(&web, id, OperationPhase::Running).delta_from(None)], at(3)).await.expect("applied");
+        bed.delete_application(&web.name, Cascade::Orphan, "ann", at(4)).await.expect("asked");
+        bed.apply_status(session, &[removed(&web).delta_from(None)], at(5)).await.expect("applied");
+        assert_eq!(bed.operation(id).await.expect("read").expect("there").state.expect("reported").phase, OperationPhase::Error);
     }
 
     async fn operations_that_agents_mint_are_listed_newest_first(bed: Bed) {
