@@ -13,7 +13,10 @@ impl SyncOperation {
                 let (done, all) = self.count();
                 format!("{why}; {done} of {all} actions were carried out")
             }
-            (None, OperationPhase::Failed) => self.failure(),
+            (None, OperationPhase::Failed) => match &self.superseded {
+                Some(revision) => format!("superseded by {revision}: {}", self.failure()),
+                None => self.failure(),
+            },
             (None, OperationPhase::Succeeded) => self.success(),
             _ => self.progress(),
         }

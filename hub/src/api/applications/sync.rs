@@ -12,6 +12,7 @@ use uuid::Uuid;
 use windlass_domain::application::Application;
 use windlass_domain::digest::Digest;
 use windlass_domain::history::RevisionHold;
+use windlass_domain::operation::OperationPhase;
 use windlass_domain::target::{OperationOptions, OperationRequest, PauseKind, TargetSpec};
 use windlass_store::{Amendment, TargetView};
 
@@ -214,7 +215,8 @@ fn frozen(target: &TargetView) -> Option<ApiError> {
     Some(ApiError::conflict(message))
 }
 
-/// Asks running manual operations to stop: what was begun is finished, nothing new is.
+/// Asks running operations to stop, whoever began them: what was begun is finished, nothing new is. An automated one is not begun again by itself until git,
+/// the settings or a person changes something.
 #[utoipa::path(post, path = "/api/v1/applications/{namespace}/{name}/terminate", tag = "applications",
     params(("namespace" = String, Path), ("name" = String, Path)), request_body = OneCluster,
     responses((status = 200, body = Operations), (status = 409, body = crate::api::error::Problem)))]
@@ -228,10 +230,7 @@ pub(crate) async fn terminate(
     let targets = targets_on(&shared, &application, &clusters).await?;
     let mut attempts = Vec::new();
     for target in &targets {
-        let Some(id) = target.spec.as_ref().and_then(|spec| spec.operation.as_ref()).map(|operation| operation.id)
-        else {
-            continue;
-        };
+        let Some(id) = stoppable(target) else { continue };
         let amendment = Amendment::Terminate { id, by: caller.name().to_owned() };
         attempts.push((target, Some(id), amend(&shared, &application, target, amendment).await));
     }
@@ -242,6 +241,14 @@ pub(crate) async fn terminate(
         )));
     }
     answer(attempts, None, None)
+}
+
+/// The operation of a target that can be asked to stop: the one that a person asked for, or the one that its agent runs by itself.
+fn stoppable(target: &TargetView) -> Option<Uuid> {
+    let spec = target.spec.as_ref()?;
+    let running = target.summary.as_ref().and_then(|summary| summary.operation.as_ref());
+    let running = running.filter(|op| matches!(op.phase, OperationPhase::Running | OperationPhase::Terminating));
+    spec.operation.as_ref().map(|operation| operation.id).or(running.map(|operation| operation.id))
 }
 
 /// Changes one target's row and wakes its session.

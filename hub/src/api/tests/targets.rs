@@ -12,7 +12,10 @@ use windlass_domain::exchange::Hello;
 use windlass_domain::health::HealthStatus;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
-use windlass_domain::status::{Hold, ResourceStatus, StatusDelta, SyncStatus, TargetSummary, reported_digest};
+use windlass_domain::operation::OperationPhase;
+use windlass_domain::status::{
+    Hold, OperationState, ResourceStatus, StatusDelta, SyncStatus, TargetSummary, reported_digest,
+};
 use windlass_domain::target::{TargetRow, TargetSettings, TargetSpec};
 use windlass_store::{DesiredCommit, Session, SourceState};
 
@@ -78,6 +81,16 @@ impl Deployed {
 
     /// The agent of `eu-1` reports.
     async fn report(&self, bundle: Digest, hold: Option<Hold>, resources: Vec<ResourceStatus>) {
+        self.report_with(bundle, hold, resources, None).await;
+    }
+
+    async fn report_with(
+        &self,
+        bundle: Digest,
+        hold: Option<Hold>,
+        resources: Vec<ResourceStatus>,
+        operation: Option<OperationState>,
+    ) {
         let summary = TargetSummary {
             sync: SyncStatus::Synced,
             health: HealthStatus::Healthy,
@@ -88,7 +101,7 @@ impl Deployed {
             synced_bundle: None,
             conditions: vec![],
             hold,
-            operation: None,
+            operation,
             removed: false,
         };
         let digest = Digest::of(format!("{summary:?}{resources:?}").as_bytes());
@@ -157,6 +170,37 @@ async fn a_sync_is_a_record_in_each_targets_row() {
     assert_eq!(stopped.status, StatusCode::OK, "{}", stopped.body);
     assert!(web.spec().await.operation.is_some_and(|operation| operation.terminate));
     assert_eq!(web.post("sync", json!({"clusters": ["nope"]})).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn what_an_agent_began_by_itself_is_stopped_as_well() {
+    let web = Deployed::start().await;
+    let own = |phase| OperationState {
+        id: Uuid::from_u128(7),
+        by: "automated sync".into(),
+        phase,
+        message: "waiting for a hook".into(),
+        revision: "c0ffee".into(),
+        started_at: web.api.clock.now(),
+        finished_at: None,
+        results: vec![],
+    };
+    web.report_with(web.bundle, None, vec![], Some(own(OperationPhase::Succeeded))).await;
+    let nothing = web.post("terminate", json!({})).await;
+    assert_eq!(nothing.status, StatusCode::CONFLICT, "{}", nothing.body);
+    assert!(nothing.message().contains("no operation that could be stopped"), "{}", nothing.message());
+
+    let running = OperationState { id: Uuid::from_u128(8), ..own(OperationPhase::Running) };
+    web.report_with(web.bundle, None, vec![], Some(running.clone())).await;
+    let stopped = web.post("terminate", json!({})).await;
+    assert_eq!((stopped.status, &stopped.body["operations"][0]["id"]), (StatusCode::OK, &json!(running.id)));
+    let asked = web.spec().await.operation.expect("an operation");
+    assert_eq!((asked.id, asked.terminate, asked.by.as_str()), (running.id, true, "admin"));
+    let refused = web.post("sync", json!({"clusters": ["eu-1"]})).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "one at a time: {}", refused.body);
+    let ended = OperationState { phase: OperationPhase::Failed, ..running };
+    web.report_with(web.bundle, None, vec![], Some(ended)).await;
+    assert_eq!(web.spec().await.operation, None);
 }
 
 #[tokio::test]
