@@ -89,20 +89,54 @@ impl Error {
         Self::Conflict { what: what.into(), why: why.into() }
     }
 
-    fn of_database(error: &dyn sqlx::error::DatabaseError) -> Self {
+    fn of_postgres(error: &dyn sqlx::error::DatabaseError) -> Self {
         let cause = error.message().to_owned();
         match error.code().as_deref().unwrap_or_default() {
-            // SQLite: BUSY, LOCKED and their extended codes. PostgreSQL: serialization failure, deadlock, lock not available.
-            "5" | "6" | "261" | "262" | "517" | "773" | "40001" | "40P01" | "55P03" => Self::Contended { cause },
-            // SQLite: FULL. PostgreSQL: disk full, out of memory, configuration limit.
-            "13" | "53100" | "53200" | "53400" => Self::Full { cause },
-            // SQLite: CORRUPT, NOTADB. PostgreSQL: data corrupted, index corrupted.
-            "11" | "26" | "XX001" | "XX002" => Self::Corrupt(cause),
-            _ if error.is_unique_violation() => Self::conflict("the record", "one with this name or id exists"),
-            _ if error.is_foreign_key_violation() => {
-                Self::Invalid(format!("a record that is referred to does not exist: {cause}"))
-            }
+            // Serialization failure, deadlock, lock not available.
+            "40001" | "40P01" | "55P03" => Self::Contended { cause },
+            // Disk full, out of memory, configuration limit.
+            "53100" | "53200" | "53400" => Self::Full { cause },
+            // Data corrupted, index corrupted.
+            "XX001" | "XX002" => Self::Corrupt(cause),
+            _ if error.is_unique_violation() => Self::duplicate(),
+            _ if error.is_foreign_key_violation() => Self::dangling(&cause),
             _ => Self::Unavailable { cause },
+        }
+    }
+
+    fn of_sqlite(code: i32, cause: String) -> Self {
+        match code {
+            // BUSY, LOCKED and their extended codes.
+            5 | 6 | 261 | 262 | 517 | 773 => Self::Contended { cause },
+            13 => Self::Full { cause },
+            // CORRUPT, NOTADB.
+            11 | 26 => Self::Corrupt(cause),
+            // CONSTRAINT_PRIMARYKEY, CONSTRAINT_UNIQUE.
+            1555 | 2067 => Self::duplicate(),
+            // CONSTRAINT_FOREIGNKEY.
+            787 => Self::dangling(&cause),
+            _ => Self::Unavailable { cause },
+        }
+    }
+
+    fn duplicate() -> Self {
+        Self::conflict("the record", "one with this name or id exists")
+    }
+
+    fn dangling(cause: &str) -> Self {
+        Self::Invalid(format!("a record that is referred to does not exist: {cause}"))
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::SqliteFailure(code, cause) => {
+                let cause = cause.unwrap_or_else(|| code.to_string());
+                Self::of_sqlite(code.extended_code, cause)
+            }
+            rusqlite::Error::SqlInputError { error, msg, .. } => Self::of_sqlite(error.extended_code, msg),
+            error => Self::Corrupt(error.to_string()),
         }
     }
 }
@@ -111,7 +145,7 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;
         match error {
-            E::Database(error) => Self::of_database(error.as_ref()),
+            E::Database(error) => Self::of_postgres(error.as_ref()),
             error @ (E::RowNotFound
             | E::TypeNotFound { .. }
             | E::ColumnIndexOutOfBounds { .. }

@@ -1,6 +1,6 @@
 //! The store over SQL: one text for every query, two engines under it.
 //!
-//! `engine`, `tx`, `arg` and `row` hide which engine it is; `write` is a transaction of the feed; every other module is one aggregate. A call reads in one
+//! `engine`, `sqlite`, `tx`, `arg` and `row` hide which engine it is; `write` is a transaction of the feed; every other module is one aggregate. A call reads in one
 //! transaction that sees one state, or writes in one that takes its revisions from the feed.
 
 mod amend;
@@ -34,11 +34,13 @@ mod resources;
 mod row;
 mod sessions;
 mod settings;
+mod sqlite;
 mod status;
 mod store;
 mod target_rows;
 mod target_views;
 mod tx;
+mod upgrades;
 mod url;
 mod write;
 

@@ -3,11 +3,11 @@
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 use windlass_domain::digest::Digest;
 use windlass_domain::time::{Timestamp, from_millis};
 
+use super::sqlite::SqliteRow;
 use crate::error::{Error, Result};
 
 /// One row.
@@ -18,26 +18,46 @@ pub(super) enum Row {
 
 // === impl Row ===
 
-macro_rules! getters {
-    ($($name:ident: $type:ty;)*) => {$(
-        pub(super) fn $name(&self, column: &str) -> Result<$type> {
-            match self {
-                Self::Sqlite(row) => row.try_get(column),
-                Self::Postgres(row) => row.try_get(column),
-            }
-            .map_err(Error::from)
-        }
-    )*};
-}
-
 impl Row {
-    getters! {
-        text: String;
-        opt_text: Option<String>;
-        int: i64;
-        opt_int: Option<i64>;
-        blob: Vec<u8>;
-        opt_blob: Option<Vec<u8>>;
+    fn opt_str(&self, column: &str) -> Result<Option<&str>> {
+        match self {
+            Self::Sqlite(row) => row.opt_text(column),
+            Self::Postgres(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    fn str(&self, column: &str) -> Result<&str> {
+        self.opt_str(column)?.ok_or_else(|| null(column))
+    }
+
+    pub(super) fn text(&self, column: &str) -> Result<String> {
+        self.str(column).map(str::to_owned)
+    }
+
+    pub(super) fn opt_text(&self, column: &str) -> Result<Option<String>> {
+        Ok(self.opt_str(column)?.map(str::to_owned))
+    }
+
+    pub(super) fn opt_int(&self, column: &str) -> Result<Option<i64>> {
+        match self {
+            Self::Sqlite(row) => row.opt_int(column),
+            Self::Postgres(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    pub(super) fn int(&self, column: &str) -> Result<i64> {
+        self.opt_int(column)?.ok_or_else(|| null(column))
+    }
+
+    pub(super) fn opt_blob(&self, column: &str) -> Result<Option<Vec<u8>>> {
+        Ok(match self {
+            Self::Sqlite(row) => row.opt_blob(column)?.map(<[u8]>::to_vec),
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    pub(super) fn blob(&self, column: &str) -> Result<Vec<u8>> {
+        self.opt_blob(column)?.ok_or_else(|| null(column))
     }
 
     pub(super) fn number(&self, column: &str) -> Result<u64> {
@@ -49,15 +69,15 @@ impl Row {
     }
 
     pub(super) fn uuid(&self, column: &str) -> Result<Uuid> {
-        self.text(column)?.parse().map_err(|error| unreadable(column, error))
+        self.str(column)?.parse().map_err(|error| unreadable(column, error))
     }
 
     pub(super) fn digest(&self, column: &str) -> Result<Digest> {
-        self.text(column)?.parse().map_err(|error| unreadable(column, error))
+        self.str(column)?.parse().map_err(|error| unreadable(column, error))
     }
 
     pub(super) fn opt_digest(&self, column: &str) -> Result<Option<Digest>> {
-        self.opt_text(column)?.map(|text| text.parse().map_err(|error| unreadable(column, error))).transpose()
+        self.opt_str(column)?.map(|text| text.parse().map_err(|error| unreadable(column, error))).transpose()
     }
 
     pub(super) fn time(&self, column: &str) -> Result<Timestamp> {
@@ -69,14 +89,18 @@ impl Row {
     }
 
     pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
-        serde_json::from_str(&self.text(column)?).map_err(|error| unreadable(column, error))
+        serde_json::from_str(self.str(column)?).map_err(|error| unreadable(column, error))
     }
 
     pub(super) fn opt_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
-        self.opt_text(column)?
-            .map(|text| serde_json::from_str(&text).map_err(|error| unreadable(column, error)))
+        self.opt_str(column)?
+            .map(|text| serde_json::from_str(text).map_err(|error| unreadable(column, error)))
             .transpose()
     }
+}
+
+fn null(column: &str) -> Error {
+    unreadable(column, "it is empty")
 }
 
 /// What a column holds is not what this version writes there.

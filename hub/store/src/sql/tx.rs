@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr, Transaction};
 
 use super::arg::Arg;
 use super::row::Row;
+use super::sqlite::SqliteTx;
 use crate::error::{Error, Result};
 
 /// A transaction; dropped without [`commit`](Self::commit), it changes nothing.
 pub(super) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(SqliteTx),
     /// With how long the server may take for an answer.
     Postgres(Transaction<'static, Postgres>, Duration),
 }
@@ -44,7 +44,7 @@ impl Tx {
     pub(super) async fn execute(&mut self, text: impl Text, args: Vec<Arg>) -> Result<u64> {
         let text = text.into_text();
         Ok(match self {
-            Self::Sqlite(tx) => sqlite(text, args).execute(&mut **tx).await?.rows_affected(),
+            Self::Sqlite(tx) => tx.execute(text.as_str(), &args).await?,
             Self::Postgres(tx, limit) => within(*limit, postgres(text, args).execute(&mut **tx)).await?.rows_affected(),
         })
     }
@@ -52,7 +52,7 @@ impl Tx {
     pub(super) async fn all(&mut self, text: impl Text, args: Vec<Arg>) -> Result<Vec<Row>> {
         let text = text.into_text();
         Ok(match self {
-            Self::Sqlite(tx) => sqlite(text, args).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Self::Sqlite(tx) => tx.rows(text.as_str(), &args, usize::MAX).await?.into_iter().map(Row::Sqlite).collect(),
             Self::Postgres(tx, limit) => {
                 let rows = within(*limit, postgres(text, args).fetch_all(&mut **tx)).await?;
                 rows.into_iter().map(Row::Postgres).collect()
@@ -63,7 +63,7 @@ impl Tx {
     pub(super) async fn optional(&mut self, text: impl Text, args: Vec<Arg>) -> Result<Option<Row>> {
         let text = text.into_text();
         Ok(match self {
-            Self::Sqlite(tx) => sqlite(text, args).fetch_optional(&mut **tx).await?.map(Row::Sqlite),
+            Self::Sqlite(tx) => tx.rows(text.as_str(), &args, 1).await?.pop().map(Row::Sqlite),
             Self::Postgres(tx, limit) => {
                 within(*limit, postgres(text, args).fetch_optional(&mut **tx)).await?.map(Row::Postgres)
             }
@@ -77,10 +77,9 @@ impl Tx {
 
     /// Several statements without arguments, however long they take.
     pub(super) async fn script(&mut self, text: String) -> Result<()> {
-        let script = sqlx::raw_sql(AssertSqlSafe(text));
         match self {
-            Self::Sqlite(tx) => script.execute(&mut **tx).await.map(|_| ())?,
-            Self::Postgres(tx, _) => script.execute(&mut **tx).await.map(|_| ())?,
+            Self::Sqlite(tx) => tx.script(&text).await?,
+            Self::Postgres(tx, _) => sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **tx).await.map(|_| ())?,
         }
         Ok(())
     }
@@ -100,14 +99,6 @@ pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = sqlx::
         Ok(done) => Ok(done?),
         Err(_) => Err(Error::Unavailable { cause: format!("no answer within {limit:?}") }),
     }
-}
-
-fn sqlite(text: SqlStr, args: Vec<Arg>) -> Query<'static, Sqlite, SqliteArguments> {
-    args.into_iter().fold(sqlx::query(text), |query, arg| match arg {
-        Arg::Text(value) => query.bind(value),
-        Arg::Int(value) => query.bind(value),
-        Arg::Blob(value) => query.bind(value),
-    })
 }
 
 fn postgres(text: SqlStr, args: Vec<Arg>) -> Query<'static, Postgres, PgArguments> {

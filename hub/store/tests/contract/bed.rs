@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _};
 use tempfile::TempDir;
 use windlass_store::{Error, Limits, SealKey, SqlStore, Store, StoreUrl};
 
@@ -117,15 +117,14 @@ impl Place {
     }
 
     async fn meddle(&self, statement: String) {
-        let statement = sqlx::raw_sql(AssertSqlSafe(statement));
         match self {
-            Self::Sqlite(_) => {
-                let mut connection = SqliteConnection::connect(&self.url().to_string()).await.expect("a connection");
-                statement.execute(&mut connection).await.expect("run");
+            Self::Sqlite(folder) => {
+                let connection = rusqlite::Connection::open(folder.path().join("hub.db")).expect("a connection");
+                connection.execute_batch(&statement).expect("run");
             }
             Self::Postgres(url) => {
                 let mut connection = PgConnection::connect(url).await.expect("a connection");
-                statement.execute(&mut connection).await.expect("run");
+                sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.expect("run");
             }
         }
     }
