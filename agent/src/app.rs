@@ -1,6 +1,8 @@
 //! The only wiring: from arguments to running tasks.
 
+mod joining;
 mod keeping;
+mod pauses;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,8 @@ use crate::script::judge::Judge;
 use crate::sync::engine::{Engine, Fetch, Parts};
 use crate::sync::execute::Executor;
 use crate::sync::input::Input;
+use crate::upgrade::Upgrades;
+use joining::Rejoining;
 use keeping::Keeping;
 
 /// Events that may wait for the engine. Watches then wait too, and the apiserver keeps what they have not read.
@@ -45,6 +49,8 @@ const CLUSTER_RETRY: Duration = Duration::from_secs(2);
 /// Where agents are installed.
 const DEFAULT_HOME: &str = "windlass-system";
 const LINKED: &str = "session with the hub";
+/// Only the new agent of an upgrade lacks it: the one of before stays until it has it.
+const PROVEN: &str = "in sync with the hub after an upgrade";
 
 /// Runs the agent until a signal.
 pub fn start(args: Args) -> Result<()> {
@@ -63,7 +69,7 @@ async fn run(args: Args) -> Result<()> {
     #[cfg(feature = "faults")]
     windlass_runtime::faults::from_environment().map_err(anyhow::Error::msg)?;
     let (clock, shutdown) = (Clock::system(), Shutdown::on_signals()?);
-    let readiness = Readiness::awaiting(&[LINKED]);
+    let readiness = Readiness::awaiting(&[LINKED, PROVEN]);
     let listener = TcpListener::bind(args.admin_listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.admin_listen))?;
@@ -90,15 +96,26 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
         Some(account) => cluster.acting_as(ActingAs { account: account.clone(), home: home.clone() }),
         None => cluster,
     };
+    let upgrades = keeping.upgrades(clock).await;
+    shutdown.spawn(upgrades.clone().keep(shutdown.token()));
+    shutdown.spawn(until(shutdown.token(), show_trial(upgrades.clone(), readiness.clone())));
     // A replica that stands by is as ready as it can be.
-    let kept = keeping.open(clock, shutdown, || readiness.set(LINKED, true)).await?;
+    let kept = keeping.open(clock, shutdown, &upgrades, || readiness.set(LINKED, true)).await?;
     readiness.set(LINKED, false);
     let (facts, served) = first_answer(&cluster, clock).await;
     let identity = kept.identity(args, &facts, clock).await?;
+    let source = kept.source(args);
     let (files, durable, lost) = (kept.files, kept.durable, kept.lost);
     let (installation, cluster_uid) = (identity.installation, identity.cluster);
     let credentials = Credentials::new(identity);
     let kube_system_uid = facts.kube_system_uid.clone();
+    let rejoining = source.map(|source| Rejoining {
+        source,
+        credentials: credentials.clone(),
+        files: files.clone(),
+        facts: facts.clone(),
+        clock: clock.clone(),
+    });
 
     let (inbox, engine_inbox) = mpsc::channel(INBOX);
     let (events, seen) = mpsc::channel(INBOX);
@@ -117,7 +134,7 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     let intake = Arc::new(intake);
     let judge = Judge::new(clock.clone());
     let service = link::Service::new(credentials.clone(), clock.clone(), link_inbox, Arc::clone(&intake))
-        .answering(Arc::new(Live::new(cluster.clone(), inbox.clone(), judge.jq().clone())));
+        .answering(Arc::new(Live::new(cluster.clone(), inbox.clone(), judge.jq().clone(), upgrades.clone())));
     let (verdicts, judged) = mpsc::channel(VERDICTS);
     let engine = Engine::restore(
         Parts {
@@ -128,7 +145,7 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
             discovery: served,
             executor: Executor::new(cluster.clone(), inbox.clone(), judge.clone()),
             rediscover: rediscover.clone(),
-            home,
+            home: home.clone(),
             link: to_link,
             fetcher: Arc::new(FromHub(service.fetcher())),
         },
@@ -139,10 +156,19 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     shutdown.spawn(pass_on(seen, inbox.clone(), Input::Observed));
     shutdown.spawn(judge.run(verdicts, shutdown.token()));
     shutdown.spawn(pass_on(judged, inbox.clone(), Input::Judged));
-    shutdown.spawn(pass_on(paused, inbox.clone(), Input::Paused));
+    shutdown.spawn(until(shutdown.token(), pauses::pass_on(paused, upgrades.clone(), home.clone(), inbox.clone())));
     watches.watch_definitions(rediscover);
     shutdown.spawn(follow_discovery(cluster, discovery_due, clock.clone(), intake, inbox));
     shutdown.spawn(show_connection(service.connection(), readiness));
+    if let Some(rejoining) = rejoining {
+        shutdown.spawn(until(shutdown.token(), rejoining.run(service.connection())));
+    }
+    let mut in_sync = service.in_sync();
+    shutdown.spawn(until(shutdown.token(), async move {
+        if in_sync.wait_for(|known| *known).await.is_ok() {
+            upgrades.in_sync();
+        }
+    }));
     shutdown.spawn(service.run(shutdown.token()));
     let reaching = identity::keep_reachable(credentials.clone(), files.clone(), clock.clone());
     shutdown.spawn(until(shutdown.token(), reaching));
@@ -151,7 +177,7 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     tracing::info!(cluster = %cluster_uid, "agent is working");
     tokio::select! {
         () = engine.run(engine_inbox, shutdown.token()) => Ok(()),
-        Ok(holder) = lost => anyhow::bail!("the agent's Lease was taken over by {holder}"),
+        Ok(why) = lost => anyhow::bail!(why),
     }
 }
 
@@ -218,6 +244,10 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
         () = stop.cancelled() => {}
         () = work => {}
     }
+}
+
+async fn show_trial(upgrades: Upgrades, readiness: Readiness) {
+    upgrades.tell_trial(|is_on_trial| readiness.set(PROVEN, !is_on_trial)).await;
 }
 
 async fn show_connection(mut connection: watch::Receiver<Connection>, readiness: Readiness) {

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::observe::Cluster;
 use crate::observe::client::{Error, METADATA_LIST, READ_LIMIT, request};
 use crate::observe::path::push_segment;
+use crate::observe::{Cluster, follow_deployment};
 
 pub use owned::{Error as SecretError, OwnedSecret};
 
@@ -20,8 +22,11 @@ pub use owned::{Error as SecretError, OwnedSecret};
 pub(crate) const LEASE_LIMIT: Duration = Duration::from_secs(4);
 /// Objects of one page of a list.
 const PAGE: usize = 500;
+/// Objects that are looked at to name a cause.
+const FEW: usize = 20;
 const JSON: &str = "application/json";
 const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
 
 /// One namespace of the cluster. Clones share the connection.
 #[derive(Clone)]
@@ -35,6 +40,9 @@ pub struct Home {
 pub(crate) enum Kind {
     Secret,
     Lease,
+    Deployment,
+    /// Only listed.
+    Pod,
 }
 
 // === impl Home ===
@@ -84,6 +92,29 @@ impl Home {
         self.call(Method::PATCH, self.path(kind, Some(name)), Some((MERGE, patch)), kind.limit()).await
     }
 
+    /// Changes what the patch names; lists of named things are merged by name.
+    pub(crate) async fn patch(&self, kind: Kind, name: &str, patch: &Value) -> Result<Value, Error> {
+        self.call(Method::PATCH, self.path(kind, Some(name)), Some((STRATEGIC, patch)), kind.limit()).await
+    }
+
+    /// The first page of the objects with a label (`key=value`).
+    pub(crate) async fn some(&self, kind: Kind, label: &str) -> Result<Vec<Value>, Error> {
+        let mut path = format!("{}?limit={FEW}&labelSelector=", self.path(kind, None));
+        push_segment(&mut path, label);
+        let mut page = self.call(Method::GET, path, None, kind.limit()).await?;
+        Ok(page["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
+    }
+
+    /// Tells the Deployment of this name at each change, until `stop`.
+    pub(crate) async fn follow_deployment(
+        &self,
+        name: &'static str,
+        sender: watch::Sender<Option<Value>>,
+        stop: CancellationToken,
+    ) {
+        follow_deployment(self.cluster.clone(), &self.namespace, name, sender, stop).await;
+    }
+
     /// One that is not there is fine.
     pub(crate) async fn delete(&self, kind: Kind, name: &str) -> Result<(), Error> {
         match self.call(Method::DELETE, self.path(kind, Some(name)), None, kind.limit()).await {
@@ -127,6 +158,8 @@ impl Home {
         let (group, plural) = match kind {
             Kind::Secret => ("/api/v1", "secrets"),
             Kind::Lease => ("/apis/coordination.k8s.io/v1", "leases"),
+            Kind::Deployment => ("/apis/apps/v1", "deployments"),
+            Kind::Pod => ("/api/v1", "pods"),
         };
         let mut path = format!("{group}/namespaces/");
         push_segment(&mut path, &self.namespace);
@@ -145,7 +178,7 @@ impl Home {
 impl Kind {
     fn limit(self) -> Duration {
         match self {
-            Self::Secret => READ_LIMIT,
+            Self::Secret | Self::Deployment | Self::Pod => READ_LIMIT,
             Self::Lease => LEASE_LIMIT,
         }
     }

@@ -13,6 +13,7 @@
 //! | [`live`] | what the hub asks about targets: objects as they are |
 //! | [`plan`] | what the engine would do with manifests in files |
 //! | [`script`] | Lua that people give |
+//! | [`upgrade`] | the agent's own Deployment: its image, and a pause there |
 //! | [`inspect`] | its decisions on files |
 //! | [`app`] | the only wiring |
 
@@ -30,3 +31,4 @@ pub mod observe;
 pub mod plan;
 pub mod script;
 pub mod sync;
+pub mod upgrade;

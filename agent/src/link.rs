@@ -124,6 +124,7 @@ struct Link<D> {
     desired: Arc<D>,
     outbox: Arc<Outbox>,
     connection: watch::Sender<Connection>,
+    in_sync: watch::Sender<bool>,
     second: Second,
     server: Server,
 }
@@ -155,7 +156,8 @@ impl<D: Desired> Service<D> {
         let connection = watch::Sender::new(down);
         let second = Second::new(credentials.clone(), clock.clone());
         let server = Server::new(second.clone(), clock.clone());
-        Self { link: Link { credentials, clock, desired, outbox: Arc::default(), connection, second, server }, inbox }
+        let (outbox, in_sync) = (Arc::default(), watch::Sender::new(false));
+        Self { link: Link { credentials, clock, desired, outbox, connection, in_sync, second, server }, inbox }
     }
 
     /// Has the hub's questions answered by `answers`; without, they are left.
@@ -168,6 +170,11 @@ impl<D: Desired> Service<D> {
     /// How the link is, from now on.
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.link.connection.subscribe()
+    }
+
+    /// Whether the hub has once found that it knows what this agent knows, while every watch was live.
+    pub fn in_sync(&self) -> watch::Receiver<bool> {
+        self.link.in_sync.subscribe()
     }
 
     /// What fetches contents, over a connection of its own.

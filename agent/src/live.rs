@@ -23,7 +23,7 @@ mod tree;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use windlass_domain::diff;
 use windlass_domain::question::{Question, RefusalCode, Refused, What};
 
@@ -34,6 +34,7 @@ use crate::observe::client::Error;
 use crate::observe::{Cluster, Owned};
 use crate::script::jq::Jq;
 use crate::sync::input::Input;
+use crate::upgrade::Upgrades;
 
 /// Answers questions about targets.
 pub struct Live {
@@ -44,16 +45,17 @@ pub struct Live {
     /// Objects that others own, while somebody looks.
     owned: Owned,
     jq: Jq,
+    upgrades: Upgrades,
 }
 
 // === impl Live ===
 
 impl Live {
-    /// Over a cluster and the engine that keeps it.
-    pub fn new(cluster: Cluster, engine: mpsc::Sender<Input>, jq: Jq) -> Self {
+    /// Over a cluster and the engine that keeps it, and the agent's own Deployment.
+    pub fn new(cluster: Cluster, engine: mpsc::Sender<Input>, jq: Jq, upgrades: Upgrades) -> Self {
         let actions = Actions::new(cluster.clone(), engine.clone(), jq.clone());
         let owned = Owned::new(cluster.clone());
-        Self { cluster, engine, actions, owned, jq }
+        Self { cluster, engine, actions, owned, jq, upgrades }
     }
 }
 
@@ -66,6 +68,15 @@ impl Live {
 #[async_trait]
 impl Answers for Live {
     async fn answer(&self, question: Question, reply: &mut Reply) -> Result<(), Refused> {
+        match question.what {
+            What::Upgrade(request) => reply.json(&self.upgrades.answer(&request).await?).await,
+            _ => self.answer_of_target(question, reply).await,
+        }
+    }
+}
+
+impl Live {
+    async fn answer_of_target(&self, question: Question, reply: &mut Reply) -> Result<(), Refused> {
         let target = target::Target::ask(&self.engine, question.application).await?;
         match question.what {
             What::GetResource(selector) => {
@@ -82,6 +93,7 @@ impl Answers for Live {
             What::GetLogs(wanted) => logs::get(&self.around(), &target, *wanted, reply).await,
             What::ListActions(selector) => reply.json(&self.actions.list(&target, &selector).await?).await,
             What::RunAction(asked) => reply.json(&self.actions.run(&target, question.application, asked).await?).await,
+            What::Upgrade(_) => Err(Refused::new(RefusalCode::Invalid, "an upgrade is of no target")),
         }
     }
 }
@@ -90,6 +102,17 @@ impl Answers for Live {
 struct Around<'a> {
     cluster: &'a Cluster,
     owned: &'a Owned,
+}
+
+/// Asks the engine, which answers unless the agent stops.
+async fn ask<T>(
+    engine: &mpsc::Sender<Input>,
+    question: impl FnOnce(oneshot::Sender<T>) -> Input,
+) -> Result<T, Refused> {
+    let stopping = || Refused::new(RefusalCode::Unavailable, "the agent is stopping");
+    let (reply, answer) = oneshot::channel();
+    engine.send(question(reply)).await.map_err(|_| stopping())?;
+    answer.await.map_err(|_| stopping())
 }
 
 /// The object as it may leave the cluster.

@@ -12,8 +12,10 @@ pub mod watch;
 mod answer;
 mod budget;
 mod definitions;
+mod deployment;
 mod frames;
 mod owned;
+pub(crate) mod page;
 pub(crate) mod path;
 mod pause;
 mod pauses;
@@ -27,6 +29,7 @@ pub(crate) mod mock;
 mod tests;
 
 pub use client::Cluster;
+pub use deployment::follow_deployment;
 pub use owned::Owned;
 pub use pauses::{PAUSE, Pauses};
 pub use watch::{Event, WatchScope, Watches};

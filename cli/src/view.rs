@@ -294,11 +294,21 @@ pub(crate) struct Cluster {
     pub(crate) certificate: Option<Certificate>,
     pub(crate) identity: Identity,
     pub(crate) removing: Option<String>,
+    pub(crate) upgrade: Option<UpgradeOf>,
     pub(crate) join_token_expires_at: Option<Timestamp>,
     pub(crate) inventoried: bool,
     pub(crate) install_fetched_at: Option<Timestamp>,
     pub(crate) agents_address: Option<String>,
     pub(crate) created_at: Option<Timestamp>,
+}
+
+/// The last upgrade of a cluster's agent.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct UpgradeOf {
+    pub(crate) to: String,
+    pub(crate) stage: String,
+    pub(crate) message: String,
 }
 
 /// A target that an agent keeps although the hub does not list it.

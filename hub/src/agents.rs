@@ -31,6 +31,7 @@ mod server;
 mod service;
 mod session;
 mod statuses;
+pub mod upgrades;
 
 pub use calls::{AgentCalls, Answer, CallError, Calls};
 pub use door::REPORT_ONLY_AFTER;

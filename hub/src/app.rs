@@ -69,6 +69,7 @@ pub async fn run(config: Config) -> Result<()> {
     let base = Base { store, authority, clock, advertised, revocations };
     let admin_token = first_start::admin(base.store.as_ref(), &config.data_dir, base.clock.now()).await?;
     let parts = start(&config, &base, listeners.api, listeners.agents, &admin, &shutdown).await?;
+    shutdown.spawn(announce::keep_ca(Arc::clone(&base.authority), config.data_dir.clone(), shutdown.token()));
     announce::started(&base.advertised, &base.authority, &config.data_dir, admin_token)?;
 
     let ended = parts.wait(&shutdown).await;
@@ -127,6 +128,8 @@ async fn start(
         let (store, list) = (Arc::clone(&base.store), base.revocations.clone());
         shutdown.spawn(agents::outside::keep(store, list, registry.clone(), base.clock.clone(), stop.clone()));
     }
+    let upgrading = agents::upgrades::run(Arc::clone(&base.store), registry.clone(), base.clock.clone(), stop.clone());
+    shutdown.spawn(upgrading);
     shutdown.spawn(housekeeping::beat(Arc::clone(&base.store), base.clock.clone(), stop.clone()));
     shutdown.spawn(housekeeping::run(Arc::clone(&base.store), base.clock.clone(), stop.clone()));
     shutdown.spawn(health::watch(Arc::clone(&base.store), registry, admin.clone(), stop));

@@ -10,7 +10,7 @@ mod ring;
 mod server;
 mod verifier;
 
-pub use authority::Authority;
+pub use authority::{Authority, SKEW};
 pub use csr::{CertificateRequest, InvalidRequest};
 pub use revocations::{ListError, Revocations};
 pub use verifier::{InvalidPeer, PeerCertificate};

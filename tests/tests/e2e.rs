@@ -38,12 +38,12 @@ macro_rules! scenarios {
     };
 }
 
-/// Long runs: functions of the modules above, which only `make soak` calls.
+/// Long runs: functions of the modules above. They are compiled with everything else, and tests only where the feature `soak` asks for it, as `make soak` does.
 macro_rules! soaks {
     ($($module:ident { $($name:ident),+ $(,)? }),+ $(,)?) => {
         $($(
-            #[test]
-            #[ignore = "soak: minutes to an hour, run by `make soak`"]
+            #[cfg_attr(feature = "soak", test)]
+            #[cfg_attr(not(feature = "soak"), allow(dead_code))]
             fn $name() -> Result<(), Failure> {
                 run(stringify!($name), SOAK_LIMIT, scenarios::$module::$name())
             }
@@ -56,7 +56,7 @@ scenarios! {
     changed_message_arrives,
     removed_file_is_pruned,
     empty_directory_prunes_nothing,
-    held_prune_is_approved,
+    held_prune_is_approved { held_prune_is_approved, approval_is_void_when_its_set_or_its_commit_is_another },
     manual_application_waits_for_sync,
     argo_managed_object_is_refused_until_adopted,
     deleted_object_is_healed,
@@ -68,7 +68,7 @@ scenarios! {
         respected_differences_keep_live_values,
         endless_jq_is_named_and_delays_nobody,
     },
-    scripts { users_health_script_decides },
+    scripts { users_health_script_decides, settings_of_one_hub_reach_the_agents_of_another },
     diff { diff_has_exit_codes_and_no_secrets },
     hub_killed_and_restarted_loses_nothing,
     agent_killed_and_restarted_loses_nothing,
@@ -80,7 +80,10 @@ scenarios! {
     nothing_changing_costs_no_api_calls,
     application_is_deleted_with_its_objects,
     hub_dies_at_every_kill_point,
-    agent_dies_at_every_kill_point,
+    agent_dies_at_every_kill_point {
+        agent_dies_at_every_kill_point,
+        recreated_and_generated_objects_survive_agent_kill,
+    },
     hub_on_postgres_loses_nothing,
     half_open_connection_is_found,
     mixed_real_world_manifests_stay_quiet,
@@ -123,7 +126,11 @@ scenarios! {
         client_certificate_and_proxy_lead_to_a_repository,
         proxy_of_the_environment_counts_where_a_repository_has_none,
     },
-    claims { object_of_two_applications_stays_with_the_first, field_of_two_managers_is_gits },
+    claims {
+        object_of_two_applications_stays_with_the_first,
+        field_of_two_managers_is_gits,
+        application_moves_between_projects_without_a_write,
+    },
     kinds {
         objects_of_kubectl_apply_are_taken_over_whole,
         objects_of_argo_cd_are_adopted_without_phantom_fields,
@@ -139,6 +146,7 @@ scenarios! {
         depends_on_waits_and_explains,
         a_gone_cluster_does_not_block_deletion,
         selected_objects_are_synced_and_nothing_else,
+        two_that_would_wait_for_each_other_are_never_both_written,
     },
     projects {
         project_fences_source_destination_and_kinds,
@@ -152,6 +160,7 @@ scenarios! {
         waves_wait_for_health,
         prune_goes_in_reverse_waves,
         definition_and_object_are_one_manual_sync,
+        kinds_of_one_step_go_in_order,
     },
     actions {
         restart_rolls_a_deployment_and_the_application_stays_synced,
@@ -160,6 +169,7 @@ scenarios! {
         action_outside_of_the_fence_or_the_application_is_refused,
         users_actions_run_in_lua_and_hostile_ones_are_bounded,
         status_is_changed_where_the_kind_keeps_it,
+        action_runs_on_several_clusters_and_names_those_where_it_did_not,
     },
     hooks {
         presync_hook_runs_before_the_sync,
@@ -170,10 +180,11 @@ scenarios! {
         syncfail_survives_agent_kill,
         removal_runs_its_hooks,
     },
-    supersede { newer_commit_supersedes_a_stuck_operation },
+    supersede { newer_commit_supersedes_a_stuck_operation, newer_commit_supersedes_a_failing_operation },
     windows { sync_windows_open_and_close, window_that_closes_pauses_what_runs },
     decisions {
         terminate_deletes_a_running_hook,
+        terminate_stops_what_began_by_itself,
         operation_ends_at_its_deadline,
         confirmations_are_waited_for,
         retry_takes_the_newest_commit_where_it_is_asked_to,
@@ -212,6 +223,12 @@ scenarios! {
         proxy_leads_an_agent_to_its_hub,
         impersonating_agent_writes_with_the_namespaces_rights,
     },
+    upgrades {
+        agent_is_upgraded_and_the_old_one_gives_way,
+        image_that_never_comes_is_taken_back_and_stops_the_upgrade,
+        new_agent_that_hangs_or_dies_is_taken_back_by_the_old_one,
+        deployment_of_the_agent_pauses_all_writes,
+    },
     live {
         live_object_is_shown_and_its_secrets_are_not,
         live_tree_has_what_is_owned_and_orphans_where_the_project_says,
@@ -219,9 +236,21 @@ scenarios! {
         logs_of_several_pods_are_merged_and_followed_until_nobody_reads,
         long_log_passes_through_little_memory,
     },
+    live_faults {
+        silent_watch_is_found_and_opened_again,
+        kind_that_disappears_leaves_everything_else_to_be_read,
+        status_of_the_wrong_type_is_named_and_stops_nobody,
+        kinds_that_are_owned_are_held_and_listed_no_more,
+        flood_of_events_takes_little_memory_and_delays_nobody,
+        gigabytes_of_logs_wait_for_a_slow_reader,
+        flood_of_questions_is_refused_and_leaves_others_alone,
+        orphans_are_named_where_the_project_says_so,
+    },
+    live_secrets { values_of_secrets_are_nowhere },
     documents { every_command_of_the_readme_runs, every_command_of_the_operations_guide_runs },
     real_node {
         real_node_serves_the_message,
+        agent_pod_is_upgraded_and_taken_back,
         hub_is_a_pod_and_its_cluster_joins_by_itself,
         killed_harness_leaves_nothing_of_its_node,
     },
@@ -235,13 +264,6 @@ soaks! {
     slow_links { soak_half_open_for_ten_minutes_each_way, soak_a_thousand_strangers_say_hello_slowly },
     mixed_real_world_manifests_stay_quiet { soak_mixed_manifests_stay_quiet_for_five_minutes },
     sizes { soak_ten_thousand_objects_are_one_application },
-}
-
-/// What the scenario of its name starts as another process, to kill it.
-#[test]
-#[ignore = "started by killed_harness_leaves_nothing_of_its_node"]
-fn node_is_held() -> Result<(), Failure> {
-    run("node_is_held", LIMIT, scenarios::real_node::node_is_held())
 }
 
 fn run(name: &str, limit: Duration, scenario: impl Future<Output = Result<()>>) -> Result<(), Failure> {

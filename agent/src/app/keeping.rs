@@ -7,22 +7,24 @@ use anyhow::{Context as _, Result};
 use tokio::sync::oneshot;
 use windlass_domain::cluster::ClusterFacts;
 use windlass_domain::identity::JoinFile;
+use windlass_domain::upgrade::own::MARKER;
 use windlass_runtime::clock::Clock;
 use windlass_runtime::shutdown::Shutdown;
 use zeroize::Zeroizing;
 
+use super::joining::{JOIN_ENTRY, JoinSource, read_join};
 use crate::args::{Args, SecretsIn};
 use crate::desired::{DirectoryChunks, Durable, SealKey, SecretChunks};
 use crate::home::{Home, OwnedSecret};
 use crate::identity::{self, Files, Identity};
-use crate::lease::Held;
+use crate::lease::{Callbacks, Held};
 use crate::observe::Cluster;
+use crate::upgrade::Upgrades;
 
 /// The Secret of key, certificate and trust.
 const IDENTITY: &str = "windlass-agent-identity";
 const STATE: &str = "windlass-agent-state";
 const SEAL_KEY: &str = "seal.key";
-const JOIN_ENTRY: &str = "join.json";
 const JOIN_RETRY: Duration = Duration::from_secs(2);
 
 /// Where, before anything of it was touched.
@@ -35,7 +37,7 @@ pub(super) enum Keeping {
 pub(super) struct Kept {
     pub(super) files: Files,
     pub(super) durable: Durable,
-    /// Says that another replica has taken over; never, where there is only one.
+    /// Says that another replica has taken over, or is about to; never, where there is only one.
     pub(super) lost: oneshot::Receiver<String>,
     /// Where a join file may come from.
     secrets: Option<Home>,
@@ -74,8 +76,25 @@ impl Keeping {
         }
     }
 
+    /// The agent's own Deployment, where it has one.
+    pub(super) async fn upgrades(&self, clock: &Clock) -> Upgrades {
+        match self {
+            Self::Directories { .. } => Upgrades::outside(clock.clone()),
+            Self::Secrets { home, .. } => {
+                let mine = std::env::var(MARKER).ok().filter(|marker| !marker.is_empty());
+                Upgrades::of(home.clone(), clock.clone(), mine).await
+            }
+        }
+    }
+
     /// Waits, where replicas share it, until it is this one's; `standing_by` is called when another has it.
-    pub(super) async fn open(self, clock: &Clock, shutdown: &Shutdown, standing_by: impl Fn()) -> Result<Kept> {
+    pub(super) async fn open(
+        self,
+        clock: &Clock,
+        shutdown: &Shutdown,
+        upgrades: &Upgrades,
+        standing_by: impl Fn(),
+    ) -> Result<Kept> {
         let (tell, lost) = oneshot::channel();
         match self {
             Self::Directories { identity, state } => {
@@ -91,15 +110,15 @@ impl Keeping {
                     tracing::info!(holder, "another replica of the agent works; this one stands by");
                     standing_by();
                 };
-                let held = Held::acquire(home.clone(), clock.clone(), replica, &[IDENTITY, STATE], waiting).await;
-                let epoch = held.epoch();
-                let token = shutdown.token();
-                shutdown.spawn(async move {
-                    if let Some(holder) = held.keep(token).await {
-                        // Whoever would hear it is gone when the process ends.
-                        let _ = tell.send(holder);
-                    }
-                });
+                let callbacks = Callbacks { waiting, is_urgent: || upgrades.is_on_trial() };
+                let held = Held::acquire(home.clone(), clock.clone(), replica, &[IDENTITY, STATE], callbacks).await;
+                let (epoch, token, asked) = (held.epoch(), shutdown.token(), upgrades.clone());
+                upgrades.leads();
+                let may_have = move |replica: String| {
+                    let upgrades = asked.clone();
+                    async move { upgrades.hand_over_to(&replica).await }
+                };
+                shutdown.spawn(held.keep(token, may_have, tell));
                 let files = OwnedSecret::take(home.clone(), IDENTITY, "identity", epoch).await;
                 let files = Files::secret(files.context("the agent's identity")?);
                 let store = SecretChunks::open(home.clone(), epoch).await.context("the durable copy")?;
@@ -117,6 +136,7 @@ impl Kept {
     pub(super) async fn identity(&self, args: &Args, facts: &ClusterFacts, clock: &Clock) -> Result<Identity> {
         let files = self.files.clone();
         if let Some(identity) = tokio::task::spawn_blocking(move || Identity::load(&files)).await?? {
+            let identity = self.joined_again(identity, args, facts, clock).await;
             return Ok(self.in_this_cluster(identity, facts, clock).await);
         }
         match (&args.join, &self.secrets) {
@@ -128,6 +148,35 @@ impl Kept {
             (None, None) => anyhow::bail!(
                 "this agent has not joined a hub: run `windlass cluster add NAME -o join.json` and start it with --join join.json"
             ),
+        }
+    }
+
+    /// Where join files come from.
+    pub(super) fn source(&self, args: &Args) -> Option<JoinSource> {
+        match (&args.join, &self.secrets) {
+            (Some(path), _) => Some(JoinSource::File(path.clone())),
+            (None, Some(home)) => Some(JoinSource::Secret(home.clone(), args.join_secret.clone())),
+            (None, None) => None,
+        }
+    }
+
+    /// A new join file is used at once; where that does not work, it is tried again while there is no session.
+    async fn joined_again(&self, identity: Identity, args: &Args, facts: &ClusterFacts, clock: &Clock) -> Identity {
+        let Some(source) = self.source(args) else { return identity };
+        let joined = async {
+            let Some((_, file)) = source.news(&self.files).await? else { return anyhow::Ok(None) };
+            Ok(Some(identity::rejoin(&file, &identity, &self.files, facts, clock).await?))
+        };
+        match joined.await {
+            Ok(Some(joined)) => {
+                tracing::info!(serial = joined.serial, "joined again, with a new key");
+                joined
+            }
+            Ok(None) => identity,
+            Err(error) => {
+                tracing::error!("joining again by {} did not work: {error:#}", source.place());
+                identity
+            }
         }
     }
 
@@ -189,12 +238,6 @@ impl Kept {
 fn own_namespace() -> Option<String> {
     let told = std::fs::read_to_string(Path::new("/var/run/secrets/kubernetes.io/serviceaccount/namespace")).ok()?;
     Some(told.trim().to_owned()).filter(|name| !name.is_empty())
-}
-
-/// The parser's words could repeat what it read, and that is a secret.
-fn read_join(text: &[u8], place: &str) -> Result<JoinFile> {
-    serde_json::from_slice(text)
-        .map_err(|e| anyhow::anyhow!("{place} is not a join file (line {}, column {})", e.line(), e.column()))
 }
 
 /// The key of the durable copy lies beside the agent's own, outside what it seals.

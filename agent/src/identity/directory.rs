@@ -23,6 +23,8 @@ const KEY: &str = "key.pem";
 /// The key of a renewal that was not answered yet.
 const NEXT: &str = "next.pem";
 const INSTANCE: &str = "instance";
+/// The id of the token by which this agent joined last.
+const JOINED: &str = "joined";
 const DIGEST_KEY: &str = "digest.key";
 /// Only where there is a proxy; apart, because it may hold a password.
 const PROXY: &str = "proxy";
@@ -117,14 +119,65 @@ pub(super) fn prepare_renewal(files: &Files) -> Result<Prepared, Error> {
     Ok(Prepared { key, instance })
 }
 
+/// The key of a join by this token, made now where there is none.
+pub(super) fn prepare_rejoin(files: &Files, token: Uuid) -> Result<Prepared, Error> {
+    let name = rejoin_key(token);
+    let key = match read_key(files, &name)? {
+        Some(key) => key,
+        None => make_key(files, &name)?,
+    };
+    let instance = instance(files)?.ok_or_else(|| damaged(files, INSTANCE, "missing"))?;
+    Ok(Prepared { key, instance })
+}
+
+/// The id of the token by which this agent joined last, where that is known.
+pub(super) fn joined_by(files: &Files) -> Result<Option<Uuid>, Error> {
+    let Some(text) = text_of(files, JOINED)? else { return Ok(None) };
+    Uuid::parse_str(text.trim()).map(Some).map_err(|_| damaged(files, JOINED, "not a UUID"))
+}
+
+/// A token is used.
+pub(super) fn mark_joined(files: &Files, token: Uuid) -> Result<(), Error> {
+    files.write(JOINED, token.to_string().as_bytes())
+}
+
 /// Makes what the hub gave durable; the key is there already.
-pub(super) fn keep(files: &Files, identity: &Identity) -> Result<(), Error> {
+pub(super) fn keep(files: &Files, identity: &Identity, token: Uuid) -> Result<(), Error> {
+    keep_given(files, identity)?;
+    keep_public(files, identity, KEY)?;
+    mark_joined(files, token)
+}
+
+/// The same of a join by an agent that had an identity: that one's keys go when the new one is named.
+pub(super) fn keep_rejoined(files: &Files, identity: &Identity, token: Uuid) -> Result<(), Error> {
+    let (old, new, made) = (key_in_use(files)?, format!("key-{}.pem", identity.serial), rejoin_key(token));
+    files.write(&new, &must(files, &made)?)?;
+    keep_given(files, identity)?;
+    keep_public(files, identity, &new)?;
+    mark_joined(files, token)?;
+    forget(files, &new, &[NEXT, &made, &old]);
+    Ok(())
+}
+
+fn rejoin_key(token: Uuid) -> String {
+    format!("join-{token}.pem")
+}
+
+fn keep_given(files: &Files, identity: &Identity) -> Result<(), Error> {
     match &identity.proxy_text {
         Some(proxy) => files.write(PROXY, proxy.expose_secret().as_bytes())?,
         None => files.remove(PROXY)?,
     }
-    files.write(DIGEST_KEY, Zeroizing::new(hex(identity.digest_key.expose())).as_bytes())?;
-    keep_public(files, identity, KEY)
+    files.write(DIGEST_KEY, Zeroizing::new(hex(identity.digest_key.expose())).as_bytes())
+}
+
+/// Removes keys that nothing names any more. What stays is of no use to this agent; the next renewal tries to remove it again.
+fn forget(files: &Files, used: &str, names: &[&str]) {
+    for name in names.iter().filter(|name| **name != used) {
+        if let Err(error) = files.remove(name) {
+            tracing::warn!(%error, "an old key could not be removed");
+        }
+    }
 }
 
 /// Makes a renewed identity durable and then the only one: a copy of the new key under a name of its own, `identity.json`, and then nothing of the old.
@@ -132,14 +185,7 @@ pub(super) fn keep_renewed(files: &Files, identity: &Identity) -> Result<(), Err
     let (old, new) = (key_in_use(files)?, format!("key-{}.pem", identity.serial));
     files.write(&new, &must(files, NEXT)?)?;
     keep_public(files, identity, &new)?;
-    for name in [NEXT, &old] {
-        // What stays is of no use to this agent; the next renewal tries to remove it again.
-        if name != new
-            && let Err(error) = files.remove(name)
-        {
-            tracing::warn!(%error, "an old key could not be removed");
-        }
-    }
+    forget(files, &new, &[NEXT, &old]);
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use windlass_runtime::tls;
 use super::directory::{self, Prepared};
 use super::leaf::Given;
 use super::pin::{PinnedAuthority, is_wrong_authority};
+use super::rejoin::token_of;
 use super::{Error, Files, Identity, leaf};
 use crate::link::Proxy;
 use crate::link::connect::{self, Address, Windows};
@@ -45,8 +46,25 @@ pub async fn join(file: &JoinFile, files: &Files, facts: &ClusterFacts, clock: &
 
 /// One attempt to join. Nothing of the token is sent before the hub's certificate authority was found to be the pinned one.
 pub async fn join_once(file: &JoinFile, files: &Files, facts: &ClusterFacts, clock: &Clock) -> Result<Identity, Error> {
-    let address = checked(file)?;
+    let token = token_of(file)?;
     let Prepared { key, instance } = on_disk(files, directory::prepare).await?;
+    let identity = attempt(file, Asking { key, instance, facts }, clock).await?;
+    fail::fail_point!("identity::joined-before-kept");
+    let kept = identity.clone();
+    on_disk(files, move |files| directory::keep(files, &kept, token)).await?;
+    Ok(identity)
+}
+
+/// Who asks.
+pub(super) struct Asking<'a> {
+    pub(super) key: rcgen::KeyPair,
+    pub(super) instance: Uuid,
+    pub(super) facts: &'a ClusterFacts,
+}
+
+/// A token for an identity, which is not kept yet.
+pub(super) async fn attempt(file: &JoinFile, asking: Asking<'_>, clock: &Clock) -> Result<Identity, Error> {
+    let (address, Asking { key, instance, facts }) = (checked(file)?, asking);
     let request = v1::JoinRequest {
         token: file.token.trim().to_owned(),
         csr_der: csr(&key)?,
@@ -58,11 +76,7 @@ pub async fn join_once(file: &JoinFile, files: &Files, facts: &ClusterFacts, clo
         .await
         .map_err(|error| Error::Unreachable { hub: file.hub.clone(), problem: error.to_string() })??;
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|problem| Error::Key(problem.to_owned()))?;
-    let identity = accept(file, instance, &facts.kube_system_uid, key, reply)?;
-    fail::fail_point!("identity::joined-before-kept");
-    let kept = identity.clone();
-    on_disk(files, move |files| directory::keep(files, &kept)).await?;
-    Ok(identity)
+    accept(file, instance, &facts.kube_system_uid, key, reply)
 }
 
 fn checked(file: &JoinFile) -> Result<Address, Error> {

@@ -54,6 +54,8 @@ struct Session<'a, D> {
     unanswered_since: Option<Timestamp>,
     /// Time to the next comparison while a watch is not live.
     soon: Duration,
+    /// Whether every watch was live at the comparison that was made last.
+    compared_live: bool,
     /// Whether the hub said Welcome.
     open: bool,
     /// Whether the hub answered a comparison: what says Welcome and falls silent is not healthy.
@@ -146,6 +148,7 @@ impl<'a, D: Desired> Session<'a, D> {
             unproven: Unproven::default(),
             unanswered_since: None,
             soon: COMPARE_SOON,
+            compared_live: false,
             open: false,
             proven: false,
             timer: Box::pin(link.clock.sleep(WELCOME_LIMIT)),
@@ -217,8 +220,11 @@ impl<'a, D: Desired> Session<'a, D> {
         };
         match &message {
             HubMessage::Welcome { .. } if !self.open => self.opened(),
-            HubMessage::Compared { sent_at, .. } => {
+            HubMessage::Compared { sent_at, want_reports } => {
                 (self.unanswered_since, self.proven) = (None, true);
+                if self.compared_live && !want_reports {
+                    self.link.in_sync.send_if_modified(|known| !std::mem::replace(known, true));
+                }
                 self.unproven.compared(*sent_at);
             }
             _ => {}
@@ -260,6 +266,7 @@ impl<'a, D: Desired> Session<'a, D> {
     async fn compare_due(&mut self) -> Event {
         let standing = self.link.desired.standing().await;
         let watches_live = self.link.desired.watches_live();
+        self.compared_live = watches_live;
         let usual = Duration::from_secs(u64::from(COMPARE_EVERY_SECONDS));
         let period = if watches_live { usual } else { self.soon };
         self.soon = if watches_live { COMPARE_SOON } else { (self.soon * 2).min(usual) };

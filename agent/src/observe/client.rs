@@ -25,6 +25,8 @@ pub(crate) type ReadBody = Body;
 #[derive(Clone)]
 pub struct Cluster {
     inner: Arc<Inner>,
+    /// As whom everything is written through this clone, whatever it would be otherwise.
+    user: Option<Arc<str>>,
 }
 
 struct Inner {
@@ -94,7 +96,14 @@ impl Cluster {
                 writes: Semaphore::new(WRITES),
                 clock,
             }),
+            user: None,
         }
+    }
+
+    /// The same cluster and budget, with every write as this user; with none, as it is otherwise.
+    #[must_use]
+    pub(crate) fn writing_as(&self, user: Option<&str>) -> Self {
+        Self { inner: Arc::clone(&self.inner), user: user.map(Arc::from) }
     }
 
     /// The same cluster, with writes in the name of service accounts. Shares nothing with this one but the connection.
@@ -104,16 +113,23 @@ impl Cluster {
         Self::with(self.inner.client.clone(), clock, Some(acting))
     }
 
-    /// A write's request, in the name of who may write to this namespace; none is the agent's own for objects without one.
+    /// A write's request, in the name of the target's account, or else of who may write to this namespace; an empty one is the
+    /// agent's own, for objects without any.
     pub(crate) fn in_the_name(
         &self,
         namespace: &str,
         mut request: Request<Vec<u8>>,
     ) -> Result<Request<Vec<u8>>, Error> {
-        let Some(acting) = &self.inner.acting else { return Ok(request) };
-        let namespace = if namespace.is_empty() { &acting.home } else { namespace };
-        let user = HeaderValue::from_str(&format!("system:serviceaccount:{namespace}:{}", acting.account));
-        let user = user.map_err(|error| Error::Malformed(format!("{namespace} is no name of a namespace: {error}")))?;
+        let user = match (&self.user, &self.inner.acting) {
+            (Some(user), _) => user.to_string(),
+            (None, Some(acting)) => {
+                let namespace = if namespace.is_empty() { &acting.home } else { namespace };
+                format!("system:serviceaccount:{namespace}:{}", acting.account)
+            }
+            (None, None) => return Ok(request),
+        };
+        let user = HeaderValue::from_str(&user)
+            .map_err(|error| Error::Malformed(format!("{user:?} is no name of a user: {error}")))?;
         request.headers_mut().insert("impersonate-user", user);
         Ok(request)
     }
@@ -173,6 +189,7 @@ impl Cluster {
             return Ok(body);
         }
         let read = self.inner.clock.timeout(OPEN_LIMIT, body.collect_bytes()).await;
+        // A refusal whose words are lost on the way is a refusal still.
         let body = read.map_err(|elapsed| Error::Timeout(elapsed.0))?.unwrap_or_default();
         let answer = Answer { status: parts.status, retry_after: answer::retry_after(&parts.headers), body };
         self.inner.pause.heed(&answer);

@@ -35,6 +35,8 @@ pub(super) struct Subject {
     pub(super) path: String,
     /// A label selector; empty for all.
     pub(super) selector: &'static str,
+    /// The only object's name; empty for all.
+    pub(super) only: &'static str,
     /// What is accepted for a LIST and a WATCH.
     pub(super) accept: (&'static str, &'static str),
     /// Objects in one page of a LIST.
@@ -272,6 +274,10 @@ impl<S: Sink> Stream<S> {
         if !self.subject.selector.is_empty() {
             path.push_str("&labelSelector=");
             push_segment(path, self.subject.selector);
+        }
+        if !self.subject.only.is_empty() {
+            path.push_str("&fieldSelector=metadata.name%3D");
+            push_segment(path, self.subject.only);
         }
     }
 }

@@ -200,6 +200,7 @@ impl Watches {
             name: format!("{} in {namespace}", name_of(resource)),
             path: path::collection(resource, Some(namespace)),
             selector,
+            only: "",
             accept,
             page: PAGE,
         };
@@ -207,7 +208,14 @@ impl Watches {
     }
 
     fn subject(&self, resource: &ApiResource, accept: (&'static str, &'static str), selector: &'static str) -> Subject {
-        Subject { name: name_of(resource), path: path::collection(resource, None), selector, accept, page: PAGE }
+        Subject {
+            name: name_of(resource),
+            path: path::collection(resource, None),
+            selector,
+            only: "",
+            accept,
+            page: PAGE,
+        }
     }
 
     fn spawn(&self, subject: Subject, sink: impl Sink + 'static, stop: CancellationToken) {
@@ -256,13 +264,7 @@ impl Managed {
     }
 
     pub(super) fn key_of(&self, object: &Value) -> ResourceKey {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        ResourceKey {
-            group: self.resource.group.clone(),
-            kind: self.resource.kind.clone(),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name"),
-        }
+        self.resource.key_of(object)
     }
 
     fn object(&mut self, mut object: Box<Value>) -> Event {

@@ -1,4 +1,4 @@
-//! `windlass cluster add|list|get|label|token|rejoin|revoke|approve|rotate-ca|set|remove`.
+//! `windlass cluster add|list|get|label|token|rejoin|revoke|approve|rotate-ca|set|upgrade|remove`.
 
 mod add;
 mod approve;
@@ -13,6 +13,7 @@ mod revoke;
 mod rotate_ca;
 mod set;
 mod token;
+mod upgrade;
 
 use clap::Subcommand;
 
@@ -31,6 +32,7 @@ pub(crate) enum Cluster {
     Approve(approve::Approve),
     RotateCa(rotate_ca::RotateCa),
     Set(set::Set),
+    Upgrade(upgrade::Upgrade),
     #[command(visible_alias = "rm")]
     Remove(remove::Remove),
 }
@@ -47,6 +49,7 @@ impl Cluster {
             Self::Revoke(command) => command.run(&client).await,
             Self::Approve(command) => command.run(&client).await,
             Self::Set(command) => command.run(&client).await,
+            Self::Upgrade(command) => command.run(&client).await,
             Self::RotateCa(command) => command.run(&client).await,
             Self::Remove(command) => command.run(&client).await,
         }

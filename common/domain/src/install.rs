@@ -7,7 +7,7 @@ mod tests;
 
 use serde_json::Value;
 
-pub use options::{InstallOptions, InvalidInstall, Profile};
+pub use options::{InstallOptions, InvalidInstall, Profile, is_image};
 
 /// Where agents are installed unless somebody says otherwise.
 pub const NAMESPACE: &str = "windlass-system";

@@ -49,6 +49,9 @@ pub enum What {
     /// One run of one action, the only question that writes: [`Ran`](crate::action::Ran). It is carried out once, or not at all, and to its end even when
     /// nobody waits for the answer any more.
     RunAction(RunAction),
+    /// To change the image of the agent's own Deployment, and how far that is: [`Answer`](crate::upgrade::own::Answer). Of no target: `application` is nil.
+    /// The same request may come as often as it likes.
+    Upgrade(crate::upgrade::own::Request),
 }
 
 /// Which of a target's objects. A part that is `None` fits any.

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use tonic::Status;
 use tonic::metadata::MetadataValue;
+use windlass_domain::digest::hex;
 use windlass_domain::exchange::Hello;
-use windlass_domain::identity::record::{Event, Shown, step};
+use windlass_domain::identity::record::{Event, Forgotten, Shown, step};
 use windlass_domain::identity::verdict::{Mode, Refusal, Verdict};
 use windlass_domain::time::Timestamp;
 use windlass_store::{IdentityEvent, Store};
 
 use super::server::Peer;
-use crate::pki::{Authority, Revocations};
+use crate::pki::{Authority, Revocations, SKEW};
 
 /// After so long beyond its certificate's end a cluster may only report, until a person approves.
 pub const REPORT_ONLY_AFTER: Duration = Duration::from_secs(14 * 86_400);
@@ -73,6 +74,27 @@ impl Door {
         self.store.change_identity(peer.certificate.cluster, &change, now).await
     }
 
+    /// A certificate that the handshake found to be ours, and that the store does not have: its cluster remembers it until a person decides.
+    async fn forgotten(&self, peer: &Peer, now: Timestamp) -> Admitted<Refusal> {
+        let certificate = &peer.certificate;
+        let unknown = Refusal::Unknown { serial: certificate.serial.clone() };
+        let Some(authority) = self.authority.signer_of(&certificate.der) else { return Ok(unknown) };
+        let forgotten = Forgotten {
+            serial: certificate.serial.clone(),
+            der: hex(&certificate.der),
+            key_digest: hex(&certificate.key_digest),
+            issued_at: (certificate.not_before + SKEW).min(now),
+            not_after: certificate.not_after,
+            authority,
+        };
+        let change = IdentityEvent { event: Event::Forgotten(forgotten), from: peer.address.ip().to_string() };
+        match self.store.change_identity(certificate.cluster, &change, now).await {
+            Ok(Verdict::Refused(refusal)) => Ok(refusal),
+            Ok(Verdict::Admitted(_)) | Err(windlass_store::Error::NotFound { .. }) => Ok(unknown),
+            Err(error) => Err(NotAdmitted::Unknown(error)),
+        }
+    }
+
     /// Most calls change nothing: they cost one read.
     async fn shown(&self, peer: &Peer, now: Timestamp, event: impl FnOnce(Shown) -> Event) -> Admitted<Admission> {
         let (cluster, serial) = (peer.certificate.cluster, &peer.certificate.serial);
@@ -81,7 +103,7 @@ impl Door {
         let Some((known, record)) = found else {
             return refused(match self.revocations.holds(serial) {
                 true => Refusal::Revoked { serial: serial.clone() },
-                false => Refusal::Unknown { serial: serial.clone() },
+                false => self.forgotten(peer, now).await?,
             });
         };
         if !self.authority.trusts(known.authority) {

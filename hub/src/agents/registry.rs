@@ -129,6 +129,11 @@ impl Registry {
         sessions.live.iter().filter(|(_, live)| keeps(live)).map(|(cluster, _)| *cluster).collect()
     }
 
+    /// Whether a cluster has a session here.
+    pub fn is_connected(&self, cluster: Uuid) -> bool {
+        self.sessions.lock().live.contains_key(&cluster)
+    }
+
     /// How many sessions are up.
     pub fn connected(&self) -> usize {
         self.sessions.lock().live.len()

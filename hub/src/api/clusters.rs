@@ -6,6 +6,7 @@ pub(crate) mod create;
 pub(crate) mod install;
 pub(crate) mod list;
 pub(crate) mod trust;
+pub(crate) mod upgrade;
 
 use windlass_domain::name;
 use windlass_store::{ClusterView, Labels};

@@ -67,6 +67,8 @@ pub(super) fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(clusters::trust::revoke))
         .routes(routes!(clusters::trust::approve))
         .routes(routes!(clusters::authorities::list, clusters::authorities::rotate))
+        .routes(routes!(clusters::upgrade::list, clusters::upgrade::create))
+        .routes(routes!(clusters::upgrade::stop_one))
         .routes(routes!(repositories::list, repositories::put, repositories::delete))
         .routes(routes!(projects::list, projects::put::create))
         .routes(routes!(projects::get, projects::put::put, projects::delete))

@@ -1,10 +1,12 @@
 //! What the hub tells the person who started it, on standard output; logs go to standard error.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::args::Advertised;
@@ -17,8 +19,7 @@ pub(super) fn started(
     data_dir: &Path,
     admin_token: Option<Zeroizing<String>>,
 ) -> Result<()> {
-    let ca_file = data_dir.join("ca.pem");
-    std::fs::write(&ca_file, authority.ca_pem()).with_context(|| format!("{} cannot be written", ca_file.display()))?;
+    let ca_file = write_ca(authority, data_dir)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "windlass-hub: API {}", advertised.api_url)?;
     writeln!(out, "windlass-hub: agents {}", advertised.agents_address)?;
@@ -38,6 +39,30 @@ pub(super) fn started(
         tracing::warn!("agents on other machines cannot reach localhost: give --advertise-api and --advertise-agents");
     }
     Ok(out.flush()?)
+}
+
+/// Keeps `ca.pem` what is trusted, for as long as the hub runs: a rotation is in it at once.
+pub(super) async fn keep_ca(authority: Arc<Authority>, data_dir: PathBuf, stop: CancellationToken) {
+    let mut changed = authority.changed();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            // The sender is in `authority`.
+            _ = changed.changed() => {}
+        }
+        match write_ca(&authority, &data_dir) {
+            Ok(file) => tracing::info!(file = %file.display(), "the authorities that are trusted were written down"),
+            Err(error) => tracing::error!("{error:#}: restart the hub once there is room"),
+        }
+    }
+}
+
+/// Whole or not at all: who reads it meanwhile has the one of before.
+fn write_ca(authority: &Authority, data_dir: &Path) -> Result<PathBuf> {
+    let (file, beside) = (data_dir.join("ca.pem"), data_dir.join("ca.pem.new"));
+    let written = std::fs::write(&beside, authority.ca_pem()).and_then(|()| std::fs::rename(&beside, &file));
+    written.with_context(|| format!("{} cannot be written", file.display()))?;
+    Ok(file)
 }
 
 /// Says why the hub ends; the exit code for it.

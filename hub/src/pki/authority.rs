@@ -10,6 +10,7 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_domain::digest::hex;
 use windlass_domain::identity::trust::AuthorityEntry;
@@ -18,6 +19,7 @@ use windlass_domain::time::{Timestamp, from_millis};
 use windlass_runtime::clock::Clock;
 use windlass_runtime::tls::{self, PemIdentity};
 use windlass_store::{IssuedCertificate, Secret, Store};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::ring::{Ring, secrets_of};
 use super::server::ServerCertificates;
@@ -31,13 +33,15 @@ const AGENT_LIFETIME: Duration = DAY.saturating_mul(7);
 /// How long a server certificate lasts.
 pub(super) const SERVER_LIFETIME: Duration = DAY.saturating_mul(90);
 /// Certificates begin some hours in the past, for peers whose clock is behind by a time zone or two.
-const SKEW: Duration = Duration::from_secs(3 * 3600);
+pub const SKEW: Duration = Duration::from_secs(3 * 3600);
 
 /// The hub's certificate authority: a ring of one, or of two while one replaces the other.
 pub struct Authority {
     ring: RwLock<Arc<Ring>>,
     trust_domain: String,
     clock: Clock,
+    /// Tells that other authorities are trusted than before.
+    changed: watch::Sender<()>,
 }
 
 // === impl Authority ===
@@ -48,7 +52,7 @@ impl Authority {
         let trust_domain = store.installation().await?.trust_domain;
         make(store, &trust_domain, 0, "windlass", clock.now()).await?;
         let ring = RwLock::new(Arc::new(Ring::load(store).await?));
-        Ok(Arc::new(Self { ring, trust_domain, clock }))
+        Ok(Arc::new(Self { ring, trust_domain, clock, changed: watch::Sender::new(()) }))
     }
 
     /// Takes what another hub, or a person here, changed. Whether anything did.
@@ -59,6 +63,7 @@ impl Authority {
         let ring = Arc::new(Ring::load(store).await?);
         tracing::info!(trusted = ring.members.len(), "the hub's certificate authorities changed");
         *self.ring.write() = ring;
+        self.changed.send_replace(());
         Ok(true)
     }
 
@@ -70,6 +75,19 @@ impl Authority {
 
     pub(super) fn ring(&self) -> Arc<Ring> {
         Arc::clone(&self.ring.read())
+    }
+
+    /// Tells whenever other authorities are trusted than before.
+    pub fn changed(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Which of the trusted authorities signed a certificate (DER) that the handshake found to be signed by one of them.
+    pub fn signer_of(&self, der: &[u8]) -> Option<u64> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let ring = self.ring();
+        let named = |member: &&super::ring::Member| member.subject == certificate.issuer().as_raw();
+        ring.members.iter().find(named).map(|member| member.number)
     }
 
     /// Every authority there was, by number.
@@ -184,11 +202,11 @@ impl Authority {
     ) -> Result<(PemIdentity, Timestamp, u64), Error> {
         let ring = self.ring();
         let signer = ring.serving();
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let key = &signer.server_key;
         let mut params = leaf(signer.not_after, now, SERVER_LIFETIME, ExtendedKeyUsagePurpose::ServerAuth)?;
         params.distinguished_name.push(DnType::CommonName, "windlass-hub");
         params.subject_alt_names = names.to_vec();
-        let leaf = params.signed_by(&key, &signer.issuer)?.der().clone();
+        let leaf = params.signed_by(key, &signer.issuer)?.der().clone();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         Ok((PemIdentity { chain: vec![leaf, signer.der.clone()], key }, end_of(&params), signer.number))
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rcgen::{Issuer, KeyPair};
+use rcgen::{Issuer, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::CertificateDer;
 use windlass_domain::identity::trust::{self, AuthorityEntry};
 use windlass_domain::time::{Timestamp, from_millis};
-use windlass_store::Store;
+use windlass_store::{Secret, Store};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Error;
@@ -29,6 +29,10 @@ pub(super) struct Member {
     pub(super) issuer: Issuer<'static, KeyPair>,
     pub(super) der: CertificateDer<'static>,
     pub(super) not_after: Timestamp,
+    /// The key of the hub's own listeners, for as long as this authority is above them: install links name it.
+    pub(super) server_key: KeyPair,
+    /// What it calls itself, as certificates that it signed say.
+    pub(super) subject: Vec<u8>,
 }
 
 // === impl Ring ===
@@ -80,12 +84,31 @@ impl Member {
             return Err(Error::Stored(format!("{certificate_name} is not that of {key_name}")));
         }
         let not_after = from_millis(certificate.validity().not_after.timestamp().saturating_mul(1000));
-        Ok(Self { number, issuer: Issuer::from_ca_cert_der(&der, key)?, der, not_after })
+        let subject = certificate.subject().as_raw().to_vec();
+        let server_key = server_key(store, number).await?;
+        Ok(Self { number, issuer: Issuer::from_ca_cert_der(&der, key)?, der, not_after, server_key, subject })
     }
+}
+
+/// Made once for each authority; of hubs that start at the same time, one makes it.
+async fn server_key(store: &dyn Store, number: u64) -> Result<KeyPair, Error> {
+    let name = format!("server-key{}", tail(number));
+    let key = match store.secret(&name).await? {
+        Some(key) => key,
+        None => {
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+            store.put_secret_once(&name, Secret::new(key.serialize_der())).await?
+        }
+    };
+    read_key(&key)
 }
 
 /// The names of an authority's sealed values: key, certificate. The first one's are those of the time when there was only one.
 pub(super) fn secrets_of(number: u64) -> (String, String) {
-    let tail = if number == 0 { String::new() } else { format!("-{number}") };
+    let tail = tail(number);
     (format!("ca-key{tail}"), format!("ca-certificate{tail}"))
+}
+
+fn tail(number: u64) -> String {
+    if number == 0 { String::new() } else { format!("-{number}") }
 }

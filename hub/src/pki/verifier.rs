@@ -7,6 +7,7 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use windlass_domain::digest::hex;
 use windlass_domain::identity::SpiffeId;
@@ -26,6 +27,12 @@ pub struct PeerCertificate {
     pub serial: String,
     /// Its end.
     pub not_after: Timestamp,
+    /// When it begins.
+    pub not_before: Timestamp,
+    /// SHA-256 of its public key (its SubjectPublicKeyInfo, DER).
+    pub key_digest: [u8; 32],
+    /// All of it.
+    pub der: Vec<u8>,
 }
 
 /// Why a certificate names no agent of this installation.
@@ -61,8 +68,15 @@ impl PeerCertificate {
         if id.trust_domain != trust_domain {
             return Err(InvalidPeer::TrustDomain);
         }
-        let not_after = certificate.validity().not_after.timestamp().saturating_mul(1000);
-        Ok(Self { cluster: id.cluster, serial: hex(certificate.raw_serial()), not_after: from_millis(not_after) })
+        let time = |seconds: i64| from_millis(seconds.saturating_mul(1000));
+        Ok(Self {
+            cluster: id.cluster,
+            serial: hex(certificate.raw_serial()),
+            not_after: time(certificate.validity().not_after.timestamp()),
+            not_before: time(certificate.validity().not_before.timestamp()),
+            key_digest: Sha256::digest(certificate.public_key().raw).into(),
+            der: der.to_vec(),
+        })
     }
 }
 

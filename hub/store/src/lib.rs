@@ -31,6 +31,7 @@ use windlass_domain::project::{AppProject, ProjectManifest};
 use windlass_domain::status::{ResourceStatus, StatusDelta};
 use windlass_domain::target::{OperationRequest, Paused};
 use windlass_domain::time::Timestamp;
+use windlass_domain::upgrade::Upgrade;
 
 pub use error::{Error, Result};
 pub use model::*;
@@ -65,7 +66,7 @@ pub trait Store: Send + Sync + 'static {
     // --- applications
 
     /// Creates or replaces an application. `expected` is the revision that the caller saw (`None`: whatever is there; 0: nothing). The spec of an application
-    /// that is being deleted cannot be changed, nor one of another origin: [`Error::Conflict`]. Nothing is written, and the revision stays, when the manifest
+    /// that is being deleted cannot be changed, nor one of another origin, nor may `spec.dependsOn` go in a circle: [`Error::Conflict`]. Nothing is written, and the revision stays, when the manifest
     /// is what is stored already, whatever was expected: a retry after a lost answer is harmless.
     async fn put_application(
         &self,
@@ -130,6 +131,13 @@ pub trait Store: Send + Sync + 'static {
     async fn settings(&self) -> Result<SystemSettings>;
     /// Replaces them. Nothing is written when they are what is stored already.
     async fn put_settings(&self, data: &BTreeMap<String, String>, expected: Expected) -> Result<Put<SystemSettings>>;
+
+    // --- upgrades of agents
+
+    /// The newest ones, the newest first; at most `most`.
+    async fn upgrades(&self, most: u32) -> Result<Vec<StoredUpgrade>>;
+    /// Makes or replaces one; [`Error::Conflict`] when it is not as expected.
+    async fn put_upgrade(&self, upgrade: &Upgrade, expected: Expected) -> Result<StoredUpgrade>;
 
     // --- clusters
 
@@ -230,9 +238,15 @@ pub trait Store: Send + Sync + 'static {
     async fn close_session(&self, session: Session, now: Timestamp) -> Result<()>;
     /// The rows up to this generation are durable at the agent: the history before it is no longer needed. An older ack than the last, and one of a
     /// generation that does not exist, do nothing.
-    async fn ack(&self, session: Session, generation: u64) -> Result<()>;
+    async fn ack(&self, session: Session, generation: u64) -> Result<()> {
+        let report = AgentReport { acked: Some(generation), ..AgentReport::default() };
+        self.report(session, &report, windlass_domain::time::from_millis(0)).await.map(drop)
+    }
     /// A bundle is complete at the agent. Of a target without a row, or a bundle that is not stored, nothing is noted.
-    async fn held(&self, session: Session, application: Uuid, bundle: Digest) -> Result<()>;
+    async fn held(&self, session: Session, application: Uuid, bundle: Digest) -> Result<()> {
+        let report = AgentReport { held: vec![(application, bundle)], ..AgentReport::default() };
+        self.report(session, &report, windlass_domain::time::from_millis(0)).await.map(drop)
+    }
     /// The cluster's resource list.
     async fn put_discovery(&self, session: Session, discovery: &Discovery) -> Result<()>;
     /// What the agent said and the hub cannot take; it is shown with the cluster until its next session opens.
@@ -250,7 +264,12 @@ pub trait Store: Send + Sync + 'static {
         session: Session,
         deltas: &[StatusDelta],
         now: Timestamp,
-    ) -> Result<Vec<ClusterPosition>>;
+    ) -> Result<Vec<ClusterPosition>> {
+        let report = AgentReport { statuses: deltas.to_vec(), ..AgentReport::default() };
+        self.report(session, &report, now).await
+    }
+    /// [`ack`](Self::ack), [`held`](Self::held) and [`apply_status`](Self::apply_status) in one transaction, in this order.
+    async fn report(&self, session: Session, report: &AgentReport, now: Timestamp) -> Result<Vec<ClusterPosition>>;
     /// Whether the agent's digest of its reports, and of its rows at a generation, are the hub's; all of it is of one moment.
     async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<Comparison>;
 

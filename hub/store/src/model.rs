@@ -14,9 +14,10 @@ use windlass_domain::identity::record::IdentityRecord;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::source::Reads;
-use windlass_domain::status::{Condition, OperationState, SyncStatus, TargetSummary};
+use windlass_domain::status::{Condition, OperationState, StatusDelta, SyncStatus, TargetSummary};
 use windlass_domain::target::{Adoption, Approval, OperationRequest, Removing, TargetSpec};
 use windlass_domain::time::Timestamp;
+use windlass_domain::upgrade::Upgrade;
 use zeroize::Zeroizing;
 
 /// Bytes that never reach a log, an error or an API body: no `Debug`, no `Serialize`.
@@ -54,6 +55,15 @@ pub struct SystemSettings {
     /// By key.
     pub data: BTreeMap<String, String>,
     /// Revision of the last change; 0: there was none.
+    pub revision: u64,
+}
+
+/// An upgrade of agents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredUpgrade {
+    /// What is wanted, and how far it is.
+    pub upgrade: Upgrade,
+    /// Revision of the last change.
     pub revision: u64,
 }
 
@@ -511,7 +521,7 @@ pub struct Compiled {
 pub enum Amendment {
     /// Start an operation; [`crate::Error::Conflict`] while another is active.
     Operation(OperationRequest),
-    /// Ask the active operation to stop.
+    /// Ask the active operation to stop, or the one that the agent began by itself.
     Terminate {
         /// Which; another one is a conflict.
         id: Uuid,
@@ -595,6 +605,19 @@ pub struct Written {
     pub clusters: bool,
     /// Projects that are new, changed or gone, by name.
     pub projects: Vec<String>,
+    /// Whether the settings of the whole installation were changed.
+    pub settings: bool,
+}
+
+/// What an agent said of itself since its last report.
+#[derive(Debug, Clone, Default)]
+pub struct AgentReport {
+    /// The newest generation that is durable at the agent.
+    pub acked: Option<u64>,
+    /// Bundles that the agent holds whole, by application.
+    pub held: Vec<(Uuid, Digest)>,
+    /// Newest statuses of targets.
+    pub statuses: Vec<StatusDelta>,
 }
 
 /// What an agent's comparison found.

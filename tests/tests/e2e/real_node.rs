@@ -1,15 +1,15 @@
 //! Where the machine allows, a real node: agent and message application run as Pods of our images, and what they leave is
 //! nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, ensure};
 use windlass_tests::app::{App, SOON};
 use windlass_tests::cli::Cli;
-use windlass_tests::control_plane::{ControlPlane, ControlPlaneOptions};
+use windlass_tests::binaries;
+use windlass_tests::control_plane::ControlPlane;
 use windlass_tests::folder::Folder;
 use windlass_tests::hub::{Hub, HubOptions};
 use windlass_tests::message;
@@ -21,12 +21,13 @@ use windlass_tests::wait::{wait_for, wait_until};
 use super::stage::not_run;
 
 mod hub_pod;
+mod upgrade;
 
 pub(crate) use hub_pod::hub_is_a_pod_and_its_cluster_joins_by_itself;
+pub(crate) use upgrade::agent_pod_is_upgraded_and_taken_back;
 
 /// The cluster's name at the hub.
 const CLUSTER: &str = "real";
-const HOLDER: &str = "WINDLASS_NODE_HOLDER";
 
 /// From an empty cluster to a message that a Pod serves, another one that a commit brings and a restart makes it serve, and
 /// its log.
@@ -38,7 +39,7 @@ pub(crate) async fn real_node_serves_the_message() -> Result<()> {
     let before = traces::Machine::now()?;
     let mut folder = Folder::create("real-node")?;
     let started = Instant::now();
-    let (plane, node) = cluster(folder.path()).await?;
+    let (plane, node) = node::cluster(folder.path()).await?;
     eprintln!("a control plane and a real node: {:.1} s", started.elapsed().as_secs_f64());
     let mark = node.mark();
     story(folder.path(), &plane, &node).await?;
@@ -114,8 +115,8 @@ pub(crate) async fn killed_harness_leaves_nothing_of_its_node() -> Result<()> {
 
 /// Another process with a node, and the node's mark.
 async fn holder(folder: &Path) -> Result<(Process, String)> {
-    let mut command = Command::new(std::env::current_exe().context("finding this program")?);
-    command.args(["--exact", "node_is_held", "--ignored", "--nocapture"]).env(HOLDER, folder);
+    let mut command = Command::new(binaries::find("demo")?);
+    command.arg("--hold-node").arg(folder);
     let mut holder = Process::spawn("a harness", command, &folder.join("holder.log"))?;
     let told = folder.join("mark");
     let mark = wait_until("the other harness to have a node", Duration::from_secs(120), || {
@@ -129,22 +130,6 @@ async fn holder(folder: &Path) -> Result<(Process, String)> {
         Ok(mark) => Ok((holder, mark)),
         Err(error) => Err(error.context(holder.failure("has no node"))),
     }
-}
-
-/// The other process of that scenario: it has a node until it is killed.
-pub(crate) async fn node_is_held() -> Result<()> {
-    let Some(folder) = std::env::var_os(HOLDER).map(PathBuf::from) else { bail!("{HOLDER} names no folder") };
-    let (_plane, node) = cluster(&folder).await?;
-    std::fs::write(folder.join("mark"), node.mark())?;
-    std::future::pending().await
-}
-
-async fn cluster(folder: &Path) -> Result<(ControlPlane, Node)> {
-    let network = Arc::new(Network::claim()?);
-    let options = ControlPlaneOptions::for_a_real_node(network.host()).audited();
-    let plane = Box::pin(ControlPlane::start(&folder.join("plane"), options)).await?;
-    let node = Box::pin(Node::start(&folder.join("node"), &plane, network)).await?;
-    Ok((plane, node))
 }
 
 async fn ensure_nothing_is_left(mark: &str, folder: &Path, before: &traces::Machine) -> Result<()> {

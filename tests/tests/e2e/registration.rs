@@ -23,21 +23,18 @@ use windlass_tests::wait::{wait_for, wait_until};
 use super::stage::own_hub;
 
 /// A hub, a cluster that has never heard of it, and an operator's desk.
-struct Desk {
-    folder: Folder,
-    hub: Hub,
-    plane: ControlPlane,
-    cli: Cli,
+pub(super) struct Desk {
+    pub(super) folder: Folder,
+    pub(super) hub: Hub,
+    pub(super) plane: ControlPlane,
+    pub(super) cli: Cli,
 }
 
 impl Desk {
-    async fn new(name: &str) -> Result<Self> {
+    pub(super) async fn new(name: &str) -> Result<Self> {
         let (folder, hub) = own_hub(name).await?;
         let plane = ControlPlane::start(&folder.path().join("cluster"), ControlPlaneOptions::default()).await?;
-        let cli = Cli::new(folder.path())?;
-        let (token, ca) = (hub.token_file()?, hub.ca_file());
-        let text = |path: &Path| path.display().to_string();
-        cli.must(&["login", &hub.url(), "--token-file", &text(&token), "--ca", &text(&ca)]).await?;
+        let cli = Cli::logged_in(folder.path(), &hub).await?;
         // kubectl as an operator has it: in PATH, with a context.
         let bin = folder.path().join("bin");
         std::fs::create_dir_all(&bin)?;
@@ -61,7 +58,7 @@ impl Desk {
     }
 
     /// What an operator pastes into a shell.
-    async fn shell(&self, line: &str) -> Result<String> {
+    pub(super) async fn shell(&self, line: &str) -> Result<String> {
         let mut command = Command::new("bash");
         let output = self.at_desk(command.args(["-c", &format!("set -o pipefail; {line}")])).output().await?;
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -69,7 +66,7 @@ impl Desk {
         Ok(said)
     }
 
-    async fn pod(&self, name: &str) -> Result<Pod> {
+    pub(super) async fn pod(&self, name: &str) -> Result<Pod> {
         Pod::start(&self.plane, &self.folder.path().join(name), name).await
     }
 }
@@ -211,7 +208,7 @@ pub(crate) async fn agent_of_some_namespaces_touches_no_other() -> Result<()> {
 
 impl Desk {
     /// The agent's objects, by the manifest that the command line prints, and its first Pod, connected.
-    async fn installed(&self, name: &str, options: &[&str]) -> Result<Pod> {
+    pub(super) async fn installed(&self, name: &str, options: &[&str]) -> Result<Pod> {
         let manifest = self.cli.must(&[&["cluster", "add", name, "-o", "-"], options].concat()).await?;
         let file = self.folder.path().join("agent.yaml");
         std::fs::write(&file, manifest)?;
@@ -225,7 +222,7 @@ impl Desk {
         Ok(pod)
     }
 
-    fn finish(mut self) {
+    pub(super) fn finish(mut self) {
         self.folder.succeed();
     }
 }
@@ -326,7 +323,8 @@ pub(crate) async fn impersonating_agent_writes_with_the_namespaces_rights() -> R
     let _pod = desk.installed("new-1", &["--profile", "impersonate"]).await?;
     let git = desk.folder.path().join("git");
     let mut granted = App::alone(desk.hub.api(), &git, "granted", "new-1").await?;
-    let commit = granted.commit(&[message_application("hello").remove(0)]).await?;
+    let nightly = super::actions::cron_job("nightly");
+    let commit = granted.commit(&[message_application("hello").remove(0), ("nightly.yaml", nightly)]).await?;
     granted.create().await?;
     granted.settles_at(&commit).await?;
     let mut bare = App::alone(desk.hub.api(), &git, "bare", "new-1").await?;
@@ -336,6 +334,22 @@ pub(crate) async fn impersonating_agent_writes_with_the_namespaces_rights() -> R
         json!(targets).to_string().contains("system:serviceaccount:bare:windlass-deployer")
     };
     bare.wait_for_targets("to be refused in the name of its account", forbidden).await?;
+
+    // An action is a write as any other: it has the rights of the namespace's account, and no others.
+    let path = "/api/v1/applications/argocd/granted/resources/actions";
+    let run = |action: &str| json!({ "action": action, "group": "batch", "kind": "CronJob", "resourceName": "nightly" });
+    desk.hub.api().post(path, &run("suspend")).await?;
+    let suspended = desk.shell("kubectl -n granted get cronjob nightly -o jsonpath={.spec.suspend}").await?;
+    ensure!(suspended.trim() == "true", "it is not suspended: {suspended}");
+    desk.shell("kubectl -n granted delete rolebinding deployer").await?;
+    let create = run("create-job");
+    let refused = || desk.hub.api().call(reqwest::Method::POST, path, Some(&create));
+    // The API server believes in a binding for a moment after it is gone.
+    wait_for("the action to be refused in the name of the account", SOON, refused, |answer| {
+        let says = answer.body["message"].as_str().is_some_and(|said| said.contains("granted:windlass-deployer"));
+        (answer.status == 403 && says).then_some(())
+    })
+    .await?;
     desk.finish();
     Ok(())
 }

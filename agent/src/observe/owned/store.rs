@@ -12,9 +12,6 @@ use windlass_domain::tree::Member;
 use super::super::stream::{Item, Sink};
 use super::slim::{Slim, Texts};
 
-/// Objects of one kind that are held; of a cluster with more they are listed.
-const MOST: usize = 200_000;
-
 /// What is held of one kind.
 #[derive(Default)]
 pub(super) struct Store {
@@ -23,6 +20,8 @@ pub(super) struct Store {
     /// Of the LIST under way.
     listed: Option<HashSet<Uuid>>,
     live: bool,
+    /// So many are held.
+    most: usize,
     /// There are more than are held.
     full: bool,
 }
@@ -37,6 +36,11 @@ pub(super) struct Kept {
 // === impl Store ===
 
 impl Store {
+    /// Empty, for so many objects.
+    pub(super) fn holding(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
     pub(super) fn is_live(&self) -> bool {
         self.live && !self.full
     }
@@ -55,7 +59,7 @@ impl Store {
         if let Some(listed) = &mut self.listed {
             listed.insert(uid);
         }
-        if self.objects.len() >= MOST && !self.objects.contains_key(&uid) {
+        if self.objects.len() >= self.most && !self.objects.contains_key(&uid) {
             self.full = true;
             return;
         }
@@ -145,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_holds_what_the_watch_says_and_is_used_only_while_it_is_live() {
-        let store = Arc::new(Mutex::new(Store::default()));
+        let store = Arc::new(Mutex::new(Store::holding(3)));
         let mut kept = Kept::new(&resource(), Arc::clone(&store));
         for item in [Item::Listing, Item::Object(object(1)), Item::Object(object(2)), Item::Listed] {
             kept.take(item).await;
@@ -163,5 +167,13 @@ mod tests {
         }
         assert_eq!((names(&store), store.lock().len()), (vec!["3".to_owned()], 1), "what a LIST does not name is gone");
         assert!(store.lock().members(&resource(), Some("other")).is_empty());
+        for n in 4..=6 {
+            kept.take(Item::Object(object(n))).await;
+        }
+        assert_eq!(
+            (store.lock().len(), store.lock().is_live()),
+            (3, false),
+            "with more than are held, nobody relies on it"
+        );
     }
 }

@@ -13,6 +13,7 @@ use crate::view::{Alert, Cluster};
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass cluster get eu-1")]
 pub(crate) struct Get {
+    /// Name of the cluster.
     name: String,
     #[command(flatten)]
     format: FormatArgs,
@@ -45,6 +46,10 @@ fn print(cluster: &Cluster) -> anyhow::Result<()> {
     }
     field("Verified", &age::freshness(&cluster.freshness, now))?;
     field("Agent", &or_dash(&cluster.agent_version))?;
+    if let Some(upgrade) = &cluster.upgrade {
+        let said = if upgrade.message.is_empty() { String::new() } else { format!(": {}", upgrade.message) };
+        field("Upgrade", &format!("to {}, {}{said}", upgrade.to, upgrade.stage))?;
+    }
     field("Kubernetes", &or_dash(&cluster.kubernetes_version))?;
     field("Generation", &format!("{} of {} at the agent", cluster.acked_generation, cluster.generation))?;
     if !matches!(cluster.identity.state.as_str(), "" | "NotJoined") {

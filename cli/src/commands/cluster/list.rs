@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::client::Client;
-use crate::commands::listing::{self, ListArgs};
+use crate::commands::listing::{ListArgs, Listed};
 use crate::output::{Format, age};
 use crate::view::{Cluster, TargetCount};
 
@@ -12,28 +12,29 @@ const HEADER: &[&str] = &["NAME", "CONNECTION", "SINCE", "VERIFIED", "KUBERNETES
 
 /// List clusters with their connection and how fresh what they report is.
 #[derive(Args)]
-#[command(after_help = "Example:\n  windlass cluster list -o wide")]
+#[command(after_help = "Example:\n  windlass cluster list -o wide\n  windlass cluster list -w")]
 pub(crate) struct List {
+    /// Go on, and print each cluster again that changes.
+    #[arg(short, long)]
+    watch: bool,
     #[command(flatten)]
     list: ListArgs,
 }
 
 impl List {
     pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
-        let items = listing::read(client, &["clusters"], vec![], &self.list).await?;
         let is_wide = self.list.format.output == Format::Wide;
         let mut header = HEADER.to_vec();
         if is_wide {
             header.extend(["AGENT", "GENERATION", "LABELS", "ALIASES"]);
         }
-        let now = Timestamp::now();
-        listing::print(
-            &self.list,
-            items,
-            |cluster: &Cluster| cluster.name.clone(),
-            &header,
-            |cluster| row(cluster, is_wide, now),
-        )
+        let (name, row) =
+            (|cluster: &Cluster| cluster.name.clone(), |cluster: &Cluster, now| row(cluster, is_wide, now));
+        let listed = Listed { path: &["clusters"], query: vec![], header, name, row: &row };
+        if self.watch {
+            return listed.follow(client, &self.list, "cluster").await;
+        }
+        listed.print(client, &self.list).await
     }
 }
 
@@ -65,6 +66,9 @@ fn connection(cluster: &Cluster) -> String {
     }
     if !matches!(cluster.identity.state.as_str(), "" | "Trusted" | "NotJoined") {
         words.push(&cluster.identity.state);
+    }
+    if let Some(upgrade) = &cluster.upgrade {
+        words.push(if upgrade.stage == "Upgrading" { "upgrading" } else { "upgrade failed" });
     }
     if cluster.removing.is_some() {
         words.push("removing");

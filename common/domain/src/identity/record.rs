@@ -26,6 +26,8 @@ pub const GRACE: Duration = Duration::from_secs(90 * 86_400);
 pub const ALERT_EVERY: Duration = Duration::from_secs(600);
 /// How many alerts are kept, the newest first.
 pub const MOST_ALERTS: usize = 8;
+/// So many forgotten certificates wait for a person.
+pub const MOST_FORGOTTEN: usize = 4;
 const MOST_RETIRED: usize = 16;
 const MOST_REPLACED: usize = 16;
 const LONGEST_UID: usize = 64;
@@ -67,6 +69,9 @@ pub struct IdentityRecord {
     /// It was away for so long that it may only report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report_only: Option<ReportOnly>,
+    /// Certificates of ours that the store has forgotten, newest first: it was restored from an older copy. A person may approve them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<Forgotten>,
     /// What somebody should look at, newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<Alert>,
@@ -133,6 +138,24 @@ pub struct ReportOnly {
     pub ended: Timestamp,
 }
 
+/// A certificate that an authority of this hub signed, and that it has no record of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forgotten {
+    /// Its serial number.
+    pub serial: String,
+    /// The certificate, DER in hex.
+    pub der: String,
+    /// SHA-256 of its public key, hex.
+    pub key_digest: String,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// Its end.
+    pub not_after: Timestamp,
+    /// The number of the authority that signed it.
+    pub authority: u64,
+}
+
 /// Something that was refused and that a person should know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -164,6 +187,8 @@ pub enum AlertKind {
     OtherCluster,
     /// A join token was tried that is somebody else's, or void.
     JoinToken,
+    /// A certificate was shown that an authority of this hub signed, and that it has no record of.
+    UnknownCertificate,
 }
 
 /// A certificate as it was shown, and what the hub knows of it. That it is this cluster's is known already.
@@ -205,6 +230,8 @@ pub enum Event {
         /// For a join: the cluster that the agent is in. A join is a person's word: what stood against the cluster before is over.
         joined: Option<String>,
     },
+    /// A certificate was shown that an authority of this hub signed, and that it has no record of.
+    Forgotten(Forgotten),
     /// A join token of the cluster was tried that is somebody else's, or void.
     TokenRefused,
     /// A person takes the trust away: of one certificate, or of the cluster.
@@ -230,6 +257,7 @@ pub fn step(mut record: IdentityRecord, event: &Event, from: &str, now: Timestam
         }
         Event::Greeted { instance, kube_system_uid } => record.greeted(*instance, kube_system_uid, from, now),
         Event::Issued { serial, joined } => record.issued(serial, joined.as_deref(), now),
+        Event::Forgotten(forgotten) => record.forgot(forgotten, from, now),
         Event::TokenRefused => {
             record.alert(AlertKind::JoinToken, "", from, now);
             Verdict::Admitted(Mode::Full)
@@ -309,6 +337,21 @@ impl IdentityRecord {
             return Some(Refusal::Superseded { serial: serial.clone() });
         }
         self.quarantined.is_some().then_some(Refusal::Quarantined)
+    }
+
+    /// Nobody is let in by what the store does not know: it may be what was revoked since. A person says.
+    fn forgot(&mut self, forgotten: &Forgotten, from: &str, now: Timestamp) -> Verdict {
+        let serial = &forgotten.serial;
+        if self.revoked.is_some() {
+            self.alert(AlertKind::RevokedCertificate, serial, from, now);
+            return Verdict::Refused(Refusal::Revoked { serial: serial.clone() });
+        }
+        self.alert(AlertKind::UnknownCertificate, serial, from, now);
+        if !self.forgotten.iter().any(|known| known.serial == *serial) {
+            self.forgotten.insert(0, forgotten.clone());
+            self.forgotten.truncate(MOST_FORGOTTEN);
+        }
+        Verdict::Refused(Refusal::Forgotten { serial: serial.clone() })
     }
 
     fn mode(&self) -> Mode {

@@ -81,7 +81,7 @@ impl IdentityRecord {
             );
         }
         match not_after {
-            None => say(TrustState::NotJoined, String::new(), String::new()),
+            None => say(TrustState::NotJoined, String::new(), self.hint(name)),
             Some(end) if end <= now => say(
                 TrustState::Expired,
                 format!("its certificate ended at {end}; the agent renews it by itself for 90 days, once it is back"),
@@ -92,7 +92,7 @@ impl IdentityRecord {
     }
 
     fn hint(&self, name: &str) -> String {
-        use super::record::AlertKind::{JoinToken, RevokedCertificate, SupersededCertificate};
+        use super::record::AlertKind::{JoinToken, RevokedCertificate, SupersededCertificate, UnknownCertificate};
         match self.alerts.first() {
             Some(alert) if alert.kind == SupersededCertificate => format!(
                 "an older certificate was shown from {}: somebody has a copy of the identity, or the agent was restored from one; \
@@ -105,6 +105,11 @@ impl IdentityRecord {
             Some(alert) if alert.kind == JoinToken => {
                 format!("a join token was tried from {} that is used or void: find out who has it", alert.from)
             }
+            Some(alert) if alert.kind == UnknownCertificate => format!(
+                "a certificate was shown from {} that this hub has no record of, as after a restore from an older backup: \
+                 windlass cluster approve {name} --serial {} takes it, windlass cluster rejoin {name} makes a new identity",
+                alert.from, alert.serial
+            ),
             _ => String::new(),
         }
     }

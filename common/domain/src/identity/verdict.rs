@@ -25,9 +25,17 @@ pub enum Mode {
 pub enum Refusal {
     /// No such certificate.
     #[error(
-        "this hub does not know the certificate {serial}: its cluster was removed, or the hub was restored from an older backup; join again with a new token (windlass cluster rejoin)"
+        "this hub does not know the certificate {serial}: its cluster was removed, or the hub was restored from a backup that is older than the cluster; join again with a new token (windlass cluster add, or rejoin)"
     )]
     Unknown {
+        /// What was shown.
+        serial: String,
+    },
+    /// An authority of this hub signed it, and the hub has no record of it.
+    #[error(
+        "this hub does not know the certificate {serial} of this cluster: it was restored from an older backup. If this agent is the right one, an operator approves it (windlass cluster approve NAME --serial {serial}), or has it join again (windlass cluster rejoin NAME)"
+    )]
+    Forgotten {
         /// What was shown.
         serial: String,
     },

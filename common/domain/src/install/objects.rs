@@ -103,7 +103,9 @@ fn own_namespace() -> [Value; 2] {
     let rules = json!([
         {"apiGroups": [""], "resources": ["secrets"], "verbs": keep},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
-        {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [NAME], "verbs": ["get", "patch"]},
+        // Its image, and a person's pause; why a Pod of another image does not work.
+        {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [NAME], "verbs": ["get", "list", "watch", "patch"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
     ]);
     role("windlass-agent-own", NAMESPACE, rules)
 }

@@ -153,6 +153,11 @@ fn is_label(text: &str) -> bool {
     bytes.len() <= 63 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inner)
 }
 
+/// Whether a text may be an image: `[host[:port]/]path[:tag][@digest]`.
+pub fn is_image(text: &str) -> bool {
+    is_reference(text)
+}
+
 fn is_reference(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
     !text.is_empty()

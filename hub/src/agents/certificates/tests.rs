@@ -68,7 +68,7 @@ impl World {
         let at = self.start - age;
         let issued = of_key(self.store.as_ref(), &self.authority, &csr, (self.cluster, None), at);
         let issued = issued.await.expect("a certificate");
-        self.peer(PeerCertificate { cluster: self.cluster, serial: issued.serial, not_after: issued.not_after })
+        self.peer(PeerCertificate::read(&issued.der, self.authority.trust_domain()).expect("an agent's"))
     }
 
     fn peer(&self, certificate: PeerCertificate) -> Peer {
@@ -131,6 +131,8 @@ async fn refused_renewals_say_why() {
         let (call, renewal) = world.answers(who, after, uid).await;
         assert!(renewal.contains(want) && !call.is_empty(), "{renewal}");
     }
+    let record = world.store.identity(world.cluster).await.expect("read");
+    assert_eq!(record.forgotten.iter().map(|known| known.serial.as_str()).collect::<Vec<_>>(), ["01"]);
     world.store.delete_cluster("eu-1").await.expect("it is removed");
     let (_, renewal) = world.answers(&peer, Duration::ZERO, "home").await;
     assert!(renewal.contains("its cluster was removed"), "{renewal}");

@@ -25,7 +25,11 @@ pub(crate) async fn list(
     let query = parameters.only(&["search", "limit", "after"])?.list()?;
     let now = shared.state.clock.now();
     let freezes = shared.state.store.freezes().await?;
-    let show = |view| ClusterObject::of(view, now).frozen_by(&freezes);
+    let upgrade = super::upgrade::Newest::read(&shared).await?;
+    let show = |view: ClusterView| {
+        let upgrade = upgrade.of(view.cluster.uid);
+        ClusterObject { upgrade, ..ClusterObject::of(view, now).frozen_by(&freezes) }
+    };
     listing::visible(&caller, &Clusters(shared.state.store), query, show).await.map(Json)
 }
 
@@ -58,5 +62,6 @@ pub(crate) async fn get(State(shared): State<Shared>, Named(view): Named<Cluster
     let certificate = used.map(|newest| CertificateView::of(newest, authority.trust_domain(), now));
     let freezes = store.freezes().await?;
     let frozen_targets = shared.state.registry.frozen_on(view.cluster.uid).into_iter().map(Into::into).collect();
-    Ok(Json(ClusterObject { certificate, frozen_targets, ..ClusterObject::of(view, now).frozen_by(&freezes) }))
+    let upgrade = super::upgrade::of_cluster(&shared, view.cluster.uid).await?;
+    Ok(Json(ClusterObject { certificate, frozen_targets, upgrade, ..ClusterObject::of(view, now).frozen_by(&freezes) }))
 }

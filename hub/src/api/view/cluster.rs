@@ -15,6 +15,7 @@ use windlass_domain::time::Timestamp;
 use windlass_store::{ClusterView, IssuedCertificate};
 
 use super::FreshnessView;
+use crate::api::clusters::upgrade::ClusterUpgradeOf;
 
 /// A cluster with its session.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -77,6 +78,9 @@ pub(crate) struct ClusterObject {
     /// Who wants it gone, once its objects are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) removing: Option<String>,
+    /// The last upgrade of its agent; in lists only the newest upgrade, where it is not done there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) upgrade: Option<ClusterUpgradeOf>,
 }
 
 /// A target that was missing from the list that the agent got.
@@ -237,6 +241,7 @@ impl ClusterObject {
         Self {
             identity,
             removing,
+            upgrade: None,
             uid: cluster.uid,
             name: cluster.name,
             labels: cluster.labels,

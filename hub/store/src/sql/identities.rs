@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 use windlass_domain::cluster::ClusterFacts;
+use windlass_domain::digest::unhex;
 use windlass_domain::identity::record::{Event, IdentityRecord, step};
 use windlass_domain::identity::verdict::{Refusal, Verdict};
 use windlass_domain::time::Timestamp;
@@ -52,6 +53,9 @@ pub(super) async fn change(store: &SqlStore, cluster: Uuid, change: &IdentityEve
     let mut write = store.write().await?;
     // Another call may have changed it between the two: what counts is decided under the lock.
     let before = load(&mut write, cluster).await?;
+    if let Event::Approved { serial: Some(serial) } = event {
+        remember(&mut write, cluster, &before, serial).await?;
+    }
     if let Event::Approved { serial: Some(serial) } = event
         && !is_good(&mut write, cluster, serial, now).await?
     {
@@ -70,6 +74,26 @@ pub(super) async fn change(store: &SqlStore, cluster: Uuid, change: &IdentityEve
         write.commit().await?;
     }
     Ok(verdict)
+}
+
+/// A certificate that a restored store had forgotten is in it again: it is written only with the approval.
+async fn remember(write: &mut Write, cluster: Uuid, record: &IdentityRecord, serial: &str) -> Result<()> {
+    let Some(found) = record.forgotten.iter().find(|forgotten| forgotten.serial == serial) else { return Ok(()) };
+    if join::certificate_in(write, serial).await?.is_some() {
+        return Ok(());
+    }
+    let damaged = || Error::Invalid(format!("what was remembered of certificate {serial} is damaged"));
+    let certificate = IssuedCertificate {
+        serial: serial.to_owned(),
+        cluster,
+        key_digest: unhex(&found.key_digest).and_then(|bytes| bytes.try_into().ok()).ok_or_else(damaged)?,
+        der: unhex(&found.der).ok_or_else(damaged)?,
+        issued_at: found.issued_at,
+        not_after: found.not_after,
+        revoked: false,
+        authority: found.authority,
+    };
+    join::insert(write, &certificate).await
 }
 
 /// Whether a certificate is the cluster's, not revoked and not over.

@@ -90,8 +90,17 @@ pub(super) async fn put_certificate(
     joined: Option<&str>,
 ) -> Result<()> {
     let mut write = store.write().await?;
-    let text = "INSERT INTO certificates (serial, cluster, key_digest, der, issued_at, not_after, revoked, authority) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let c = certificate;
+    // Read before the certificate is there: a cluster without a record is known by those it had.
+    let event = Event::Issued { serial: c.serial.clone(), joined: joined.map(str::to_owned) };
+    identities::issued(&mut write, c.cluster, &event, c.issued_at).await?;
+    insert(&mut write, c).await?;
+    write.commit().await
+}
+
+/// A certificate's row alone.
+pub(super) async fn insert(write: &mut Write, c: &IssuedCertificate) -> Result<()> {
+    let text = "INSERT INTO certificates (serial, cluster, key_digest, der, issued_at, not_after, revoked, authority) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let args = args![
         &c.serial,
         c.cluster,
@@ -102,11 +111,7 @@ pub(super) async fn put_certificate(
         c.revoked,
         c.authority
     ];
-    // Read before the certificate is there: a cluster without a record is known by those it had.
-    let event = Event::Issued { serial: c.serial.clone(), joined: joined.map(str::to_owned) };
-    identities::issued(&mut write, c.cluster, &event, c.issued_at).await?;
-    write.execute(text, args).await?;
-    write.commit().await
+    write.execute(text, args).await.map(drop)
 }
 
 pub(super) async fn certificate(store: &SqlStore, serial: &str) -> Result<Option<IssuedCertificate>> {

@@ -11,10 +11,11 @@ use super::{projects, status, target_rows};
 use crate::error::{Error, Result};
 
 /// Every version, in order; the first is 1. What was released is never changed.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_wider.sql"),
     include_str!("../../migrations/0003_identity_and_live.sql"),
+    include_str!("../../migrations/0004_upgrades_and_more.sql"),
 ];
 
 /// So many rows are brought into a newer form at a time.

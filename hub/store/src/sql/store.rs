@@ -21,11 +21,12 @@ use windlass_domain::project::{AppProject, ProjectManifest};
 use windlass_domain::status::{ResourceStatus, StatusDelta};
 use windlass_domain::target::{OperationRequest, Paused};
 use windlass_domain::time::Timestamp;
+use windlass_domain::upgrade::Upgrade;
 
 use super::{
     SqlStore, amend, applications, authorities, clusters, contents, delta, desired, events, feed, freeze, history,
     hold, identities, installation, installs, join, operations, presence, principals, projects, repositories,
-    resources, sessions, settings, status, target_views,
+    resources, sessions, settings, status, target_views, upgrades,
 };
 use crate::Store;
 use crate::error::{Error, Result};
@@ -167,6 +168,14 @@ impl Store for SqlStore {
 
     async fn put_settings(&self, data: &BTreeMap<String, String>, expected: Expected) -> Result<Put<SystemSettings>> {
         again!(settings::put(self, data, expected))
+    }
+
+    async fn upgrades(&self, most: u32) -> Result<Vec<StoredUpgrade>> {
+        again!(upgrades::newest_first(self, most))
+    }
+
+    async fn put_upgrade(&self, upgrade: &Upgrade, expected: Expected) -> Result<StoredUpgrade> {
+        again!(upgrades::put(self, upgrade, expected))
     }
 
     async fn create_cluster(&self, cluster: NewCluster, now: Timestamp) -> Result<Cluster> {
@@ -319,14 +328,6 @@ impl Store for SqlStore {
         again!(sessions::close(self, session, now))
     }
 
-    async fn ack(&self, session: Session, generation: u64) -> Result<()> {
-        again!(sessions::ack(self, session, generation))
-    }
-
-    async fn held(&self, session: Session, application: Uuid, bundle: Digest) -> Result<()> {
-        again!(sessions::held(self, session, application, bundle))
-    }
-
     async fn put_discovery(&self, session: Session, discovery: &Discovery) -> Result<()> {
         again!(sessions::put_discovery(self, session, discovery))
     }
@@ -343,13 +344,8 @@ impl Store for SqlStore {
         again!(sessions::verified(self, session, at))
     }
 
-    async fn apply_status(
-        &self,
-        session: Session,
-        deltas: &[StatusDelta],
-        now: Timestamp,
-    ) -> Result<Vec<ClusterPosition>> {
-        again!(status::apply(self, session, deltas, now))
+    async fn report(&self, session: Session, report: &AgentReport, now: Timestamp) -> Result<Vec<ClusterPosition>> {
+        again!(status::report(self, session, report, now))
     }
 
     async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<Comparison> {

@@ -17,7 +17,6 @@ mod fixture;
 mod identities;
 mod installs;
 mod join;
-mod large;
 mod opening;
 mod operations;
 mod pages;
@@ -26,6 +25,7 @@ mod projects;
 mod sessions;
 mod settings;
 mod status;
+mod upgrades;
 mod versions;
 
 /// Turns each behaviour into one test for each engine.

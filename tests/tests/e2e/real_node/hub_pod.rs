@@ -23,7 +23,7 @@ use windlass_tests::process::Process;
 use windlass_tests::wait::wait_for;
 
 use super::super::stage::not_run;
-use super::{cluster, ensure_nothing_is_left, serves};
+use super::{ensure_nothing_is_left, serves};
 
 /// As the bases name them, and as a runtime completes it.
 const IMAGES: &str = "docker.io/library";
@@ -39,7 +39,7 @@ pub(crate) async fn hub_is_a_pod_and_its_cluster_joins_by_itself() -> Result<()>
     }
     let before = traces::Machine::now()?;
     let mut folder = Folder::create("hub-pod")?;
-    let (plane, node) = cluster(folder.path()).await?;
+    let (plane, node) = node::cluster(folder.path()).await?;
     let mark = node.mark();
     story(folder.path(), &plane, &node).await?;
     drop(node);

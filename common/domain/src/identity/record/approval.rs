@@ -21,6 +21,7 @@ impl IdentityRecord {
             retired.at = Timestamp::UNIX_EPOCH;
         }
         self.alerts.retain(|alert| alert.serial != serial);
+        self.forgotten.clear();
         Verdict::Admitted(self.mode())
     }
 

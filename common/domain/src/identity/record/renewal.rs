@@ -49,6 +49,7 @@ impl IdentityRecord {
         if let Some(kube_system_uid) = joined {
             (self.revoked, self.quarantined, self.report_only, self.replaced) = (None, None, None, None);
             (self.instance, self.replaced_instances) = (None, Vec::new());
+            self.forgotten.clear();
             // Another cluster gets its certificate, and waits for a person at its first session.
             let _ = self.is_of(kube_system_uid, "", now);
         }

@@ -257,3 +257,32 @@ fn a_record_of_before_takes_the_newest_two_certificates() {
         ("{}", Some(IdentityRecord::default()))
     );
 }
+
+#[test]
+fn what_the_store_has_forgotten_waits_for_a_person() {
+    let mut world = World::joined();
+    let forgotten = |serial: String, world: &World| Forgotten {
+        serial,
+        der: "00".into(),
+        key_digest: "11".into(),
+        issued_at: world.now,
+        not_after: world.end,
+        authority: 0,
+    };
+    for n in 0..100 {
+        let event = Event::Forgotten(forgotten(format!("f{n}"), &world));
+        assert_eq!(world.happens(event), Verdict::Refused(Refusal::Forgotten { serial: format!("f{n}") }));
+    }
+    assert_eq!(world.record.forgotten.len(), MOST_FORGOTTEN);
+    let before = world.record.clone();
+    world.happens(Event::Forgotten(forgotten("f99".into(), &world)));
+    assert_eq!(world.record, before, "nothing to write");
+    assert_eq!(world.call("1"), full(), "the one that is known goes on");
+    assert_eq!(world.happens(Event::Approved { serial: Some("f99".into()) }), full());
+    assert_eq!((world.record.current.as_deref(), world.record.forgotten.len()), (Some("f99"), 0));
+    let word = Word { by: "ann".into(), at: world.now, reason: String::new() };
+    world.happens(Event::Revoked { word, serial: None });
+    let event = Event::Forgotten(forgotten("f1".into(), &world));
+    assert_eq!(world.happens(event), Verdict::Refused(Refusal::Revoked { serial: "f1".into() }));
+    assert!(world.record.forgotten.is_empty());
+}
