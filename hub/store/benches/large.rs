@@ -1,4 +1,19 @@
-//! Ten thousand applications on a hundred clusters: what lists, writes and the feed cost. Run by hand: `--ignored --nocapture`; it asserts no times.
+//! Ten thousand applications on a hundred clusters, on both engines: what lists, writes and the feed cost. `make soak` runs it; it asserts no times.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a measurement says what it found, and what it expected by panicking"
+)]
+
+#[path = "../tests/contract/bed.rs"]
+#[allow(dead_code)]
+mod bed;
+#[path = "../tests/contract/fixture.rs"]
+#[allow(dead_code)]
+mod fixture;
+#[path = "../tests/contract/postgres.rs"]
+#[allow(dead_code)]
+mod postgres;
 
 use std::time::{Duration, Instant};
 
@@ -97,16 +112,15 @@ async fn measured(bed: Bed) {
     eprintln!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement: minutes"]
-async fn ten_thousand_applications_on_sqlite() {
-    measured(Bed::sqlite().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement: minutes"]
-async fn ten_thousand_applications_on_postgres() {
-    if let Some(bed) = Bed::postgres("large").await {
-        measured(bed).await;
-    }
+fn main() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        eprintln!("== SQLite");
+        measured(Bed::sqlite().await).await;
+        if let Some(bed) = Bed::postgres("large").await {
+            eprintln!("== PostgreSQL");
+            measured(bed).await;
+        }
+    });
 }
