@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::manifest::value_of;
 use crate::name::{ApplicationName, InvalidName};
+use crate::prune_limits::PruneLimits;
 use crate::time::Timestamp;
 
 /// An application record of the hub.
@@ -212,7 +214,7 @@ pub struct SyncPolicy {
     pub observe: bool,
     /// When deletions wait for a person. Ours.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub prune_limits: Option<crate::target::PruneLimits>,
+    pub prune_limits: Option<PruneLimits>,
 }
 
 /// `syncPolicy.automated`; all `false` by default, as in Argo CD.
@@ -320,7 +322,7 @@ impl Application {
 }
 
 fn manifest_value(name: &ApplicationName, metadata: &Metadata, spec: &ApplicationSpec) -> Value {
-    let mut meta = serde_json::to_value(metadata).unwrap_or_default();
+    let mut meta = value_of(metadata);
     meta["name"] = Value::from(name.name.as_str());
     meta["namespace"] = Value::from(name.namespace.as_str());
     serde_json::json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": meta, "spec": spec})

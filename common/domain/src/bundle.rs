@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::manifest::{ResourceKey, canonical_bytes, group_of};
+use crate::manifest::{ResourceKey, canonical_bytes_of, group_of};
 
 /// An ordered list of (key, digest). Target-neutral: the same bundle serves every cluster whose render read the same things.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Bundle {
             (e.api_version.clone(), e.key.kind.clone(), e.key.namespace.clone(), e.key.name.clone(), e.digest)
         });
         let encoded = Encoded { v: 1, complete: self.complete, entries: entries.collect() };
-        canonical_bytes(&serde_json::to_value(encoded).unwrap_or_default())
+        canonical_bytes_of(&encoded)
     }
 
     /// Reads [`to_bytes`](Self::to_bytes) back.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::manifest::canonical_bytes;
+use crate::manifest::canonical_bytes_of;
 use crate::target::IgnoreDifference;
 
 pub use parse::{Parsed, Problem, parse};
@@ -88,7 +88,7 @@ impl Customizations {
 
     /// The bytes that are hashed, stored and sent.
     pub fn to_bytes(&self) -> Vec<u8> {
-        canonical_bytes(&serde_json::to_value(self).unwrap_or_default())
+        canonical_bytes_of(self)
     }
 
     /// Their address; `None` when nothing is customized, and nothing is sent.

@@ -1,9 +1,10 @@
 //! What a cluster serves: its full resource list, by which objects are scoped and addressed.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::manifest::{ResourceKey, group_of, version_of};
+use crate::manifest::{GroupKind, ResourceKey, bytes_of, group_of, version_of};
 
 /// One kind in one version, as discovery lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,6 +27,31 @@ pub struct Discovery {
     resources: Vec<ApiResource>,
     /// Groups whose discovery failed: nothing is concluded from the absence of their kinds.
     pub failed_groups: Vec<String>,
+}
+
+// === impl ApiResource ===
+
+impl ApiResource {
+    /// `group/version`, or `version` for the core group.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// Its kind, whatever the version.
+    pub fn group_kind(&self) -> GroupKind {
+        GroupKind { group: self.group.clone(), kind: self.kind.clone() }
+    }
+
+    /// What an object of this kind is named by: items of a list say neither `apiVersion` nor `kind`.
+    pub fn key_of(&self, object: &Value) -> ResourceKey {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        ResourceKey {
+            group: self.group.clone(),
+            kind: self.kind.clone(),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name"),
+        }
+    }
 }
 
 // === impl Discovery ===
@@ -69,7 +95,7 @@ impl Discovery {
 
     /// The list's digest, by which `Hello` says whether the hub knows it already.
     pub fn digest(&self) -> Digest {
-        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+        Digest::of(&bytes_of(self))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::manifest::ResourceKey;
+use crate::manifest::{ResourceKey, bytes_of};
 use crate::projection::Baseline;
 
 /// The objects of one target.
@@ -51,7 +51,7 @@ impl Inventory {
     /// The durable form.
     pub fn to_bytes(&self) -> Vec<u8> {
         let entries = self.entries.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect();
-        serde_json::to_vec(&Encoded { v: 1, entries }).unwrap_or_default()
+        bytes_of(&Encoded { v: 1, entries })
     }
 
     /// Reads [`to_bytes`](Self::to_bytes) back.

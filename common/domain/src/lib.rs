@@ -41,6 +41,7 @@ pub mod options;
 pub mod ownership;
 pub mod project;
 pub mod projection;
+pub mod prune_limits;
 pub mod question;
 pub mod render;
 pub mod revision;

@@ -41,6 +41,17 @@ pub struct Manifest {
 // === impl ResourceKey ===
 
 impl ResourceKey {
+    /// What an object with `apiVersion` and `kind` is named by; empty where it does not say.
+    pub fn of(object: &Value) -> Self {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        Self {
+            group: group_of(text("/apiVersion")).to_owned(),
+            kind: text("/kind").to_owned(),
+            namespace: text("/metadata/namespace").to_owned(),
+            name: text("/metadata/name").to_owned(),
+        }
+    }
+
     /// The key with the namespace filled in, where the object is namespaced and leaves it open.
     pub fn in_namespace(mut self, default: &str, namespaced: bool) -> Self {
         if !namespaced {
@@ -127,6 +138,25 @@ pub fn canonical_bytes(value: &Value) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     write_canonical(value, &mut out);
     out
+}
+
+/// [`canonical_bytes`] of a type of this crate.
+pub(crate) fn canonical_bytes_of(value: &impl Serialize) -> Vec<u8> {
+    canonical_bytes(&value_of(value))
+}
+
+/// A type of this crate as JSON. It cannot fail, whatever the value: the keys of its maps are text, and none of its fields refuses to be written.
+pub(crate) fn value_of(value: &impl Serialize) -> Value {
+    let value = serde_json::to_value(value);
+    debug_assert!(value.is_ok(), "a type that cannot be JSON: {value:?}");
+    value.unwrap_or_default()
+}
+
+/// A type of this crate as JSON in the order of its fields. It cannot fail, for the same reason as [`value_of`].
+pub(crate) fn bytes_of(value: &impl Serialize) -> Vec<u8> {
+    let bytes = serde_json::to_vec(value);
+    debug_assert!(bytes.is_ok(), "a type that cannot be JSON: {bytes:?}");
+    bytes.unwrap_or_default()
 }
 
 fn write_canonical(value: &Value, out: &mut Vec<u8>) {

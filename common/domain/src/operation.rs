@@ -16,28 +16,16 @@ use crate::time::Timestamp;
 
 mod advance;
 mod retry;
+mod states;
 mod task;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use crate::status::OperationPhase;
 pub use retry::{next_attempt, retry_after};
+pub use states::states;
 use task::{Task, TaskState};
-
-/// Argo CD's phases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OperationPhase {
-    /// At work, or waiting for a retry.
-    Running,
-    /// Asked to stop; what was begun is finished.
-    Terminating,
-    /// At least one object failed.
-    Failed,
-    /// It could not be carried out at all.
-    Error,
-    /// Done.
-    Succeeded,
-}
 
 /// A plan on its way. Its serialised form survives a restart ([`Action::Persist`], [`Event::Resume`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

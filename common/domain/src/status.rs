@@ -8,8 +8,7 @@ use uuid::Uuid;
 use crate::digest::Digest;
 use crate::health::{Health, HealthStatus};
 use crate::hook::Phase;
-use crate::manifest::{ResourceKey, canonical_bytes};
-use crate::operation::OperationPhase;
+use crate::manifest::{ResourceKey, canonical_bytes_of};
 use crate::time::Timestamp;
 
 /// Whether live is what git says. Argo CD's strings.
@@ -108,6 +107,21 @@ pub struct Hold {
     pub count: u64,
     /// The first hundred of them.
     pub keys: Vec<ResourceKey>,
+}
+
+/// Where an operation is: Argo CD's phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OperationPhase {
+    /// At work, or waiting for a retry.
+    Running,
+    /// Asked to stop; what was begun is finished.
+    Terminating,
+    /// At least one object failed.
+    Failed,
+    /// It could not be carried out at all.
+    Error,
+    /// Done.
+    Succeeded,
 }
 
 /// How an operation stands.
@@ -243,7 +257,7 @@ pub struct Freshness {
 impl TargetReport {
     /// Digest of everything in it.
     pub fn digest(&self) -> Digest {
-        Digest::of(&canonical_bytes(&serde_json::to_value(self).unwrap_or_default()))
+        Digest::of(&canonical_bytes_of(self))
     }
 
     /// What to send when `last` was the last thing sent. The results of an operation are only in the step that changes its id or phase: no results of one that

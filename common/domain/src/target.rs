@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use crate::application::Cascade;
 use crate::digest::Digest;
-use crate::manifest::{ResourceKey, canonical_bytes};
+use crate::manifest::{ResourceKey, canonical_bytes_of};
 use crate::name::ApplicationName;
 
 mod request;
 mod settings;
 
 pub use request::{NotASelector, OperationOptions, OperationRequest, PauseKind, Paused, Selector};
-pub use settings::{IgnoreDifference, NamespaceMetadata, PruneLimits, Retry, TargetSettings};
+pub use settings::{IgnoreDifference, NamespaceMetadata, Retry, TargetSettings};
 
 /// What a cluster should have of one application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +120,6 @@ impl TargetRow {
         if let Self::Present(spec) = &mut row {
             spec.operation = None;
         }
-        canonical_bytes(&serde_json::to_value(row).unwrap_or_default())
+        canonical_bytes_of(&row)
     }
 }

@@ -79,32 +79,26 @@ impl TryFrom<v1::OperationOptions> for OperationOptions {
     }
 }
 
-impl From<Selector> for v1::Selector {
-    fn from(selector: Selector) -> Self {
-        let Selector { group, kind, namespace, name, exclude } = selector;
-        Self { group, kind, namespace, name, exclude }
-    }
+/// Both directions between a domain type and a message of the same fields: one that only one of them has does not compile.
+macro_rules! same_fields {
+    ($($name:ident { $($field:ident),+ })+) => {$(
+        impl From<$name> for v1::$name {
+            fn from($name { $($field),+ }: $name) -> Self {
+                Self { $($field),+ }
+            }
+        }
+
+        impl From<v1::$name> for $name {
+            fn from(v1::$name { $($field),+ }: v1::$name) -> Self {
+                Self { $($field),+ }
+            }
+        }
+    )+};
 }
 
-impl From<v1::Selector> for Selector {
-    fn from(wire: v1::Selector) -> Self {
-        let v1::Selector { group, kind, namespace, name, exclude } = wire;
-        Self { group, kind, namespace, name, exclude }
-    }
-}
-
-impl From<Retry> for v1::Retry {
-    fn from(retry: Retry) -> Self {
-        let Retry { limit, duration_ms, factor, max_ms, refresh } = retry;
-        Self { limit, duration_ms, factor, max_ms, refresh }
-    }
-}
-
-impl From<v1::Retry> for Retry {
-    fn from(wire: v1::Retry) -> Self {
-        let v1::Retry { limit, duration_ms, factor, max_ms, refresh } = wire;
-        Self { limit, duration_ms, factor, max_ms, refresh }
-    }
+same_fields! {
+    Selector { group, kind, namespace, name, exclude }
+    Retry { limit, duration_ms, factor, max_ms, refresh }
 }
 
 impl From<OperationPhase> for v1::OperationPhase {

@@ -36,6 +36,7 @@ impl ProjectSpec {
     /// What is not counted as an orphan; `None` where the project does not watch orphans (`spec.orphanedResources` is not given).
     pub fn orphaned_resources(&self) -> Option<Vec<OrphanRule>> {
         let given = self.rest.get("orphanedResources").filter(|given| !given.is_null())?;
+        // Of rules that cannot be read nothing is left out: one orphan too many is shown, not one too few.
         let rules = given.get("ignore").cloned().unwrap_or_default();
         Some(serde_json::from_value(rules).unwrap_or_default())
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::digest::Digest;
 use crate::manifest::ResourceKey;
+use crate::prune_limits::PruneLimits;
 use crate::status::Hold;
-use crate::target::PruneLimits;
 
 /// Objects that left git and are still there: key and uid.
 pub type PruneSet = Vec<(ResourceKey, String)>;

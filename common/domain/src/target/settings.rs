@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::application::{Application, Cascade};
 use crate::digest::Digest;
 use crate::duration;
-use crate::manifest::canonical_bytes;
+use crate::manifest::canonical_bytes_of;
 use crate::project::Fence;
+use crate::prune_limits::PruneLimits;
 use crate::window::Window;
 
 /// How a target is kept: content-addressed, shared by every target with the same settings. What is at its default is left out of the bytes from the second
@@ -82,6 +83,9 @@ pub struct TargetSettings {
     /// What the project permits; set by the hub, asked again before each write.
     #[serde(skip_serializing_if = "is_default")]
     pub fence: Option<Fence>,
+    /// The user as whom everything of the target is written; its agent's own choice when absent. Set by the hub, from the project.
+    #[serde(skip_serializing_if = "is_default")]
+    pub write_as: Option<String>,
     /// Address of the installation's [`Customizations`](crate::customization::Customizations); set by the hub.
     #[serde(skip_serializing_if = "is_default")]
     pub customizations: Option<Digest>,
@@ -113,18 +117,6 @@ pub struct Retry {
     pub max_ms: u64,
     /// Whether a retry takes the newest commit.
     pub refresh: bool,
-}
-
-/// When deletions wait for a person (promise P2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PruneLimits {
-    /// More than this many at once always wait.
-    pub most: u32,
-    /// More than this share of the target's objects wait, in percent.
-    pub percent: u32,
-    /// Up to this many never wait for being a large share.
-    pub free: u32,
 }
 
 /// One rule of `spec.ignoreDifferences`.
@@ -160,7 +152,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 // === impl TargetSettings ===
 
 impl TargetSettings {
-    /// What an application's spec asks for. What a project adds (windows, its fence) is set by the caller. What cannot be read is at its default here: the
+    /// What an application's spec asks for. What a project adds (windows, its fence, an account) is set by the caller. What cannot be read is at its default here: the
     /// render names it ([`crate::render`]).
     pub fn of(application: &Application) -> Self {
         let spec = &application.spec;
@@ -196,6 +188,7 @@ impl TargetSettings {
             prune_limits: policy.and_then(|policy| policy.prune_limits),
             windows: Vec::new(),
             fence: None,
+            write_as: None,
             customizations: None,
         }
     }
@@ -212,7 +205,7 @@ impl TargetSettings {
 
     /// The bytes that are hashed, stored and sent.
     pub fn to_bytes(&self) -> Vec<u8> {
-        canonical_bytes(&serde_json::to_value(self).unwrap_or_default())
+        canonical_bytes_of(self)
     }
 
     /// Their address.
@@ -231,14 +224,6 @@ fn propagation(spec: &crate::application::ApplicationSpec) -> Option<Cascade> {
         .into_iter()
         .find(|(name, _)| spec.has_option(&format!("PrunePropagationPolicy={name}")))
         .map(|(_, cascade)| cascade)
-}
-
-// === impl PruneLimits ===
-
-impl Default for PruneLimits {
-    fn default() -> Self {
-        Self { most: 100, percent: 50, free: 5 }
-    }
 }
 
 // === impl Retry ===

@@ -67,12 +67,7 @@ impl Member {
     pub fn of(object: &Value) -> Self {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let api_version = text("/apiVersion");
-        let key = ResourceKey {
-            group: group_of(&api_version).to_owned(),
-            kind: text("/kind"),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name"),
-        };
+        let key = ResourceKey::of(object);
         Self {
             version: version_of(&api_version).to_owned(),
             uid: text("/metadata/uid"),

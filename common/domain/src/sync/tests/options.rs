@@ -6,7 +6,8 @@ use super::order::{git, lines};
 use super::*;
 use crate::hook::HOOK;
 use crate::options::SYNC_OPTIONS;
-use crate::target::{NamespaceMetadata, OperationOptions, PruneLimits};
+use crate::prune_limits::PruneLimits;
+use crate::target::{NamespaceMetadata, OperationOptions};
 
 fn config(name: &str, options: &str) -> serde_json::Value {
     let annotations = json!({SYNC_OPTIONS: options});
