@@ -60,6 +60,18 @@ pub struct GitServer {
     accepting: AbortHandle,
 }
 
+/// What becomes of the packs that are fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Packs {
+    /// They are whole.
+    #[default]
+    Whole,
+    /// Each ends in its middle, as if that were its end.
+    Cut,
+    /// Each is a sound pack without any object.
+    Empty,
+}
+
 /// What the server's handle changes and its connections read.
 #[derive(Debug, Default)]
 struct Shared {
@@ -72,6 +84,9 @@ struct State {
     credentials: Option<Credentials>,
     failing: Option<StatusCode>,
     stalled: bool,
+    packs: Packs,
+    /// Its certificate is of an authority that nobody knows.
+    strange: bool,
     requests: Vec<GitRequest>,
 }
 
@@ -105,11 +120,14 @@ impl GitServer {
         let names = [address.to_string(), "localhost".to_owned()];
         let certified = authority.server("windlass test git server", &names.each_ref().map(String::as_str))?;
         let acceptor = https::acceptor_for(&certified, clients)?;
+        let stranger = Authority::new("an authority that nobody knows")?;
+        let stranger = stranger.server("windlass test git server", &names.each_ref().map(String::as_str))?;
+        let strange = https::acceptor_for(&stranger, clients)?;
         let listener = ports::listen_on(address).await?;
         let address = listener.local_addr().context("reading the git server's address")?;
         let state = Mutex::new(State { credentials, ..State::default() });
         let shared = Arc::new(Shared { root: root.clone(), state });
-        let accepting = tokio::spawn(accept(listener, acceptor, Arc::clone(&shared))).abort_handle();
+        let accepting = tokio::spawn(accept(listener, [acceptor, strange], Arc::clone(&shared))).abort_handle();
         Ok(Self { root, address, ca_pem: authority.pem(), shared, accepting })
     }
 
@@ -148,6 +166,16 @@ impl GitServer {
         self.shared.with(|state| state.stalled = stalled);
     }
 
+    /// Gives packs as they should not be from now on, or whole ones.
+    pub fn set_packs(&self, packs: Packs) {
+        self.shared.with(|state| state.packs = packs);
+    }
+
+    /// Shows a certificate of an authority that nobody knows from now on, or its own.
+    pub fn be_a_stranger(&self, strange: bool) {
+        self.shared.with(|state| state.strange = strange);
+    }
+
     /// Every request so far, in the order of their answers, refused ones too.
     pub fn requests(&self) -> Vec<GitRequest> {
         self.shared.with(|state| state.requests.clone())
@@ -166,13 +194,14 @@ impl Drop for GitServer {
 }
 
 /// Owns the connections: aborting it ends them all.
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, [own, strange]: [TlsAcceptor; 2], shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { continue };
-                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+                let acceptor = if shared.with(|state| state.strange) { strange.clone() } else { own.clone() };
+                let shared = Arc::clone(&shared);
                 connections.spawn(async move {
                     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
                     let service = service_fn(|request| backend::answer(request, &shared));

@@ -15,8 +15,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::io::ReaderStream;
 
-use super::Shared;
 use super::request::{GitRequest, header};
+use super::{Packs, Shared};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -36,10 +36,12 @@ pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Resul
     if shared.with(|state| state.stalled) {
         std::future::pending::<()>().await;
     }
+    let fetches = is_fetch(&parts, &body);
     let response = match failing {
         Some(status) => plain(status, "the scenario says so"),
         None if !authorized => challenge(),
         None => match run(&parts, body, shared, user).await {
+            Ok(response) if fetches => given(response, shared.with(|state| state.packs)).await,
             Ok(response) => response,
             Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error:#}")),
         },
@@ -47,6 +49,39 @@ pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Resul
     seen.status = response.status();
     shared.with(|state| state.requests.push(seen));
     Ok(response)
+}
+
+/// Whether a pack is asked for, in any version of the protocol.
+fn is_fetch(parts: &http::request::Parts, body: &Bytes) -> bool {
+    let has = |word: &[u8]| body.windows(word.len()).any(|window| window == word);
+    parts.uri.path().ends_with("/git-upload-pack") && (has(b"command=fetch") || has(b"want "))
+}
+
+/// The answer with a pack, or what the scenario makes of it.
+async fn given(response: Response<Body>, packs: Packs) -> Response<Body> {
+    if packs == Packs::Whole {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    // Half of nothing is nothing.
+    let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let bytes = if packs == Packs::Cut { whole.slice(..whole.len() / 2) } else { empty_pack(&whole) };
+    head.headers.remove(http::header::CONTENT_LENGTH);
+    let body = Full::new(bytes).map_err(|never: Infallible| match never {});
+    Response::from_parts(head, body.boxed_unsync())
+}
+
+/// What stands before the pack, then a pack of no objects with its checksum, on the first side band, and the end.
+fn empty_pack(whole: &Bytes) -> Bytes {
+    const PACK: &[u8] =
+        b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
+    let at = whole.windows(4).position(|window| window == b"PACK").unwrap_or(whole.len());
+    // A length of four digits and the band stand before the pack's first bytes.
+    let mut bytes = whole[..at.saturating_sub(5)].to_vec();
+    bytes.extend(format!("{:04x}\x01", PACK.len() + 5).into_bytes());
+    bytes.extend(PACK);
+    bytes.extend(b"0000");
+    bytes.into()
 }
 
 async fn run(

@@ -2,6 +2,7 @@
 //! point is proved hit, and after each it comes to what git says.
 
 use anyhow::{Result, ensure};
+use serde_json::{Value, json};
 use windlass_tests::app::{App, Destination, Policy, SOON, message_application, message_of};
 use windlass_tests::fleet::{Fleet, Member};
 use windlass_tests::invariants::{self, Generations};
@@ -9,7 +10,7 @@ use windlass_tests::manifest;
 use windlass_tests::objects::configmap;
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, plane};
+use super::stage::{EU, own_fleet, plane};
 
 const JOINING: &str = "identity::joined-before-kept";
 const APPLYING: &[&str] = &[
@@ -61,6 +62,53 @@ pub(crate) async fn agent_dies_at_every_kill_point() -> Result<()> {
     app.no_operation_failed().await?;
     generations.never_fell()?;
     invariants::check(&fleet, &[&app]).await?;
+    fleet.finish();
+    Ok(())
+}
+
+/// What is deleted to be made again is made again, and what the server names is made once: also when the agent dies in between.
+pub(crate) async fn recreated_and_generated_objects_survive_agent_kill() -> Result<()> {
+    let mut fleet = own_fleet("agent-makes").await?;
+    let to = Destination::Cluster(EU.to_owned());
+    let mut app = App::new(&fleet, "agent-makes", to, Policy::Automated).await?;
+    let fixed = |text: &str| {
+        let map = manifest::configmap("fixed", &[("TEXT", text)]).with("immutable", json!(true));
+        map.annotation("argocd.argoproj.io/sync-options", "Force=true")
+    };
+    let first = app.commit(&[("fixed.yaml", fixed("one"))]).await?;
+    app.create().await?;
+    app.settles_at(&first).await?;
+    fleet.member(EU)?.agent.admin()?.failpoint("agent::recreate::deleted", "kill").await?;
+    let second = app.commit(&[("fixed.yaml", fixed("two"))]).await?;
+    dies_and_goes_on(&mut fleet, &app, "agent::recreate::deleted", &second).await?;
+    let found = fleet.member(EU)?.objects.get(app.name(), configmap("fixed")).await?.unwrap_or_default();
+    ensure!(found["data"]["TEXT"] == "two", "{found}");
+
+    // Two waves: the server is asked first, so that the second time is the one that counts.
+    let last =
+        |text: &str| manifest::configmap("last", &[("TEXT", text)]).annotation("argocd.argoproj.io/sync-wave", "1");
+    let generated = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "generateName": "made-" } });
+    app.commit_text("made.yaml", &generated.to_string()).await?;
+    for point in ["agent::create::before", "agent::create::after"] {
+        fleet.member(EU)?.agent.admin()?.failpoint(point, "1*off->kill").await?;
+        let mark = fleet.member(EU)?.plane.audit_mark()?;
+        let commit = app.commit(&[("last.yaml", last(point))]).await?;
+        dies_and_goes_on(&mut fleet, &app, point, &commit).await?;
+        let ended = |targets: &[Value]| targets[0]["operation"]["phase"] == "Succeeded";
+        app.wait_for_targets("to have ended its operation", ended).await?;
+        let member = fleet.member(EU)?;
+        let events = member.plane.audit_by_user(&member.user, mark)?;
+        let made = events.iter().filter(|event| {
+            let dry = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"));
+            event["objectRef"]["resource"] == "secrets"
+                && event["objectRef"]["namespace"] == app.name()
+                && event["responseStatus"]["code"] == 201
+                && !dry
+        });
+        let made = made.count();
+        ensure!(made == 1, "{point}: made {made} times");
+    }
+    app.no_operation_failed().await?;
     fleet.finish();
     Ok(())
 }

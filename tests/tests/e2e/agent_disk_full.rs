@@ -8,6 +8,7 @@ use windlass_tests::invariants::{self, Generations};
 use windlass_tests::manifest;
 use windlass_tests::objects::configmap;
 use windlass_tests::tmpfs::Tmpfs;
+use windlass_tests::wait::wait_for;
 
 use super::stage::{EU, not_run, plane};
 
@@ -41,6 +42,12 @@ pub(crate) async fn full_disk_of_the_agent_loses_nothing() -> Result<()> {
     ensure!(objects.get(app.name(), configmap("added")).await?.is_none(), "it applied what it could not keep");
     let edit = json!({ "data": { "MESSAGE": "by hand" } });
     objects.edit(app.name(), configmap("message"), edit).await?;
+    // What was applied before is put right all the same: nothing new is on record by that.
+    let look = || objects.get(app.name(), configmap("message"));
+    wait_for("the hand edit to be healed on a full disk", SOON, look, |found| {
+        (found.as_ref()?["data"]["MESSAGE"] == "hello").then_some(())
+    })
+    .await?;
     disk.free()?;
     app.settles_at(&second).await?;
     // Killed with its disk full again, it comes back with what it has.

@@ -8,7 +8,7 @@ use windlass_tests::manifest;
 use windlass_tests::objects::{SOMEBODY, configmap, deployment};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, app, calm_in, writes};
+use super::stage::{EU, app, calm_in, cli, writes};
 
 /// The second application is refused and says whose the object is, the first is not disturbed; told to, the second takes it
 /// over, and then the first is refused.
@@ -79,6 +79,39 @@ pub(crate) async fn field_of_two_managers_is_gits() -> Result<()> {
         text.contains(SOMEBODY) && text.contains("spec.replicas")
     });
     ensure!(told, "nobody says from whom the field was taken: {operations:?}");
+    invariants::check(fleet, &[&app]).await
+}
+
+/// Moved between projects, an application keeps what it has, and nobody writes; into one that does not permit it, nothing of it is touched, and the project is named.
+pub(crate) async fn application_moves_between_projects_without_a_write() -> Result<()> {
+    let (fleet, mut app) = app("moved").await?;
+    let cluster = fleet.member(EU)?;
+    let (_folder, cli) = cli(fleet, "moved-cli").await?;
+    cli.must(&["proj", "create", "moved-open", "--src", "*", "--dest", "*,*"]).await?;
+    cli.must(&["proj", "create", "moved-shut", "--src", "*", "--dest", "*,elsewhere"]).await?;
+    let commit = app.commit(&message_application("hello")).await?;
+    app.create().await?;
+    app.settles_at(&commit).await?;
+    calm_in(cluster, &[app.name()]).await?;
+    let mark = cluster.plane.audit_mark()?;
+    let put = |project: &'static str| {
+        let mut manifest = app.manifest();
+        manifest["spec"]["project"] = json!(project);
+        async move { fleet.api().put_application(&manifest).await }
+    };
+    put("moved-open").await?;
+    app.settles_at(&commit).await?;
+    put("moved-shut").await?;
+    app.wait_for_status("to name the project", |seen| {
+        seen.to_string().contains("project \"moved-shut\" does not permit")
+    })
+    .await?;
+    put("default").await?;
+    app.wait_for_status("to be permitted again", |seen| !seen.to_string().contains("does not permit")).await?;
+    app.settles_at(&commit).await?;
+    calm_in(cluster, &[app.name()]).await?;
+    let touched: Vec<String> = writes(cluster, mark)?.into_iter().filter(|write| write.contains(app.name())).collect();
+    ensure!(touched.is_empty(), "a move wrote: {}", touched.join(", "));
     invariants::check(fleet, &[&app]).await
 }
 

@@ -4,11 +4,13 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use windlass_tests::app::{App, Destination, Policy, SOON, has_condition};
 use windlass_tests::fleet::Fleet;
+use windlass_tests::invariants;
 use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::objects::{configmap, namespace};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, app, shared};
+use super::hooks::jobs_made;
+use super::stage::{EU, app, calm, cli, own_fleet, shared};
 
 const OPTIONS: &str = "argocd.argoproj.io/sync-options";
 
@@ -70,6 +72,65 @@ pub(crate) async fn terminate_deletes_a_running_hook() -> Result<()> {
     hook_is_gone(fleet, &app).await?;
     let found = fleet.member(EU)?.objects.get(app.name(), configmap("message")).await?;
     ensure!(found.is_none(), "something was applied after the end");
+    Ok(())
+}
+
+/// What the agent began by itself is stopped as well, also by an agent that dies meanwhile; it does not begin again by itself, until a person or a commit
+/// says so.
+pub(crate) async fn terminate_stops_what_began_by_itself() -> Result<()> {
+    const REMOVING: &str = "agent::hook::remove";
+    let mut fleet = own_fleet("terminate-own").await?;
+    let mut app = App::new(&fleet, "terminate-own", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
+    app.commit(&[("before.yaml", endless_hook()), ("map.yaml", map("message", "one"))]).await?;
+    let mark = fleet.member(EU)?.plane.audit_mark()?;
+    let made = |fleet: &Fleet| jobs_made(fleet.member(EU)?, "terminate-own", mark);
+    app.create().await?;
+    hook_runs(&fleet, &app).await?;
+    let running = operation_is(&app, "Running", "before").await?;
+    let (mut folder, cli) = cli(&fleet, "terminate-own-cli").await?;
+    fleet.member(EU)?.agent.admin()?.failpoint(REMOVING, "kill").await?;
+    cli.must(&["app", "terminate", app.name()]).await?;
+    let status = fleet.member_mut(EU)?.agent.process().wait_exited(SOON).await?;
+    ensure!(!status.success(), "{REMOVING}: {status}");
+    fleet.member_mut(EU)?.agent.restart()?;
+    let ended = operation_is(&app, "Failed", "terminated by admin").await?;
+    ensure!(ended["id"] == running["id"], "another operation ended: {ended}");
+    hook_is_gone(&fleet, &app).await?;
+    // Longer than any wait for a retry: by the agent's clock an hour passes.
+    fleet.member(EU)?.agent.admin()?.shift_clock(std::time::Duration::from_secs(3600)).await?;
+    calm(fleet.member(EU)?).await?;
+    ensure!(made(&fleet)? == 1, "the hook was made again by itself");
+    let objects = &fleet.member(EU)?.objects;
+    ensure!(objects.get(app.name(), configmap("message")).await?.is_none(), "something was applied after the end");
+    let why = cli.must(&["explain", app.name()]).await?;
+    ensure!(why.contains("terminated by admin"), "{why}");
+    let nothing = cli.run(&["app", "terminate", app.name()]).await?;
+    ensure!(nothing.code == Some(1) && nothing.stderr.contains("no operation that could be stopped"), "{nothing:?}");
+
+    // A person may begin it again, and stop it again.
+    fleet.api().sync(app.name(), false).await?;
+    hook_runs(&fleet, &app).await?;
+    operation_is(&app, "Running", "before").await?;
+    cli.must(&["app", "terminate", app.name()]).await?;
+    let again = |targets: &[Value]| {
+        let operation = &targets[0]["operation"];
+        operation["id"] != running["id"] && operation["phase"] == "Failed"
+    };
+    app.wait_for_targets("to have been stopped again", again).await?;
+    hook_is_gone(&fleet, &app).await?;
+    calm(fleet.member(EU)?).await?;
+    ensure!(made(&fleet)? == 2, "the hook was made again by itself");
+
+    let commit = app.remove(&["before.yaml"]).await?;
+    app.refresh().await?;
+    app.settles_at(&commit).await?;
+    let left = fleet.api().operations(app.name()).await?;
+    let open =
+        left.iter().find(|operation| !["Failed", "Succeeded"].map(Value::from).contains(&operation["state"]["phase"]));
+    ensure!(open.is_none(), "an operation is left: {open:?}");
+    invariants::check(&fleet, &[&app]).await?;
+    folder.succeed();
+    fleet.finish();
     Ok(())
 }
 

@@ -64,14 +64,25 @@ pub(crate) async fn removed_definition_prunes_nothing() -> Result<()> {
     app.refresh().await?;
     app.wait_for_targets("to be at the commit", |targets| targets[0]["revision"] == commit.as_str()).await?;
     calm_in(cluster, &[app.name()]).await?;
-    ensure!(cluster.objects.present(&name, configmap("other")).await?.is_some(), "an object of another kind was pruned");
+    ensure!(
+        cluster.objects.present(&name, configmap("other")).await?.is_some(),
+        "an object of another kind was pruned"
+    );
     let deleted = deletes(cluster, mark, &name)?;
     ensure!(deleted.is_empty(), "deleted while the kind was away: {}", deleted.join(", "));
 
     // It comes back: what git names is applied again, what left git is not.
     cluster.objects.apply(&definition(group, &["v1"]), "somebody").await?;
-    let look = || async { Ok(cluster.objects.present(&name, widget_of(V1)).await.ok().flatten()) };
-    wait_for("the widget to be back", SOON, look, |found| found.is_some().then_some(())).await?;
+    let look = || async {
+        let settled = app.targets().await?.iter().any(|target| is_settled(target, &commit));
+        // It was called settled before this was looked for: it must be there by now.
+        let found = cluster.objects.present(&name, widget_of(V1)).await.ok().flatten();
+        Ok((settled, found.is_some()))
+    };
+    let too_early = wait_for("the widget to be back", SOON, look, |(settled, found)| {
+        (*found || *settled).then_some(*settled && !*found)
+    });
+    ensure!(!too_early.await?, "Synced and Healthy was said before the widget was back");
     app.settles_at(&commit).await?;
     let second = (V1, "Widget", "second");
     ensure!(cluster.objects.present(&name, second).await?.is_none(), "what left git is back");
@@ -196,9 +207,7 @@ fn definition(group: &str, versions: &[&str]) -> Manifest {
     let schema = json!({ "openAPIV3Schema": { "type": "object", "properties": { "spec": {
         "type": "object", "properties": { "size": { "type": "integer" }, "replicas": { "type": "integer" } },
     } } } });
-    let version = |(index, name): (usize, &&str)| {
-        json!({ "name": name, "served": true, "storage": index == 0, "schema": schema })
-    };
+    let version = |(index, name): (usize, &&str)| json!({ "name": name, "served": true, "storage": index == 0, "schema": schema });
     let versions: Vec<Value> = versions.iter().enumerate().map(version).collect();
     let names = json!({ "plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList" });
     Manifest::new(DEFINITION.0, DEFINITION.1, &format!("widgets.{group}"))

@@ -25,8 +25,6 @@ use super::stage::plane;
 const SERVERS: &[&str] = &["windlass-hub", "windlass-agent"];
 /// What the rest of a document still needs is taken away at its end.
 const LAST: &[&str] = &["windlass app delete", "windlass cluster remove"];
-/// What has nothing to do when it is typed, and says so.
-const IDLE: &[(&str, &str)] = &[("windlass app terminate", "no operation")];
 /// One command, with whatever it waits for.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -79,12 +77,36 @@ pub(crate) async fn every_command_of_the_operations_guide_runs() -> Result<()> {
             let theirs = manifest::deployment("web", 1, "registry.example/web:1");
             claimed_by_argo(&desk, &repo, "shop", theirs).await?;
         }
+        let busy = step.command.starts_with("windlass app terminate web");
+        if busy {
+            endless_sync(&desk, &repo, true).await?;
+        }
         desk.take(step, "docs/operations.md").await?;
+        if busy {
+            endless_sync(&desk, &repo, false).await?;
+        }
     }
     for step in last {
         desk.take(step, "docs/operations.md").await?;
     }
     desk.finish("docs/operations.md", &document)
+}
+
+/// Git has a hook that never ends, and a sync waits for it; or has it no longer, and the sync was stopped.
+async fn endless_sync(desk: &Desk, repo: &Repo, begins: bool) -> Result<()> {
+    let hook = manifest::job("endless", "registry.example/hook:1")
+        .annotation("argocd.argoproj.io/hook", "PreSync")
+        .with("spec.template.spec.nodeSelector", serde_json::json!({ "nobody": "has-this" }));
+    let mark = manifest::configmap("asked", &[("for", if begins { "an endless sync" } else { "no sync" })]);
+    let hook = begins.then(|| hook.to_yaml());
+    let files = [("deploy/endless.yaml", hook), ("deploy/asked.yaml", Some(mark.to_yaml()))];
+    let files: Vec<(&str, Option<&str>)> = files.iter().map(|(path, text)| (*path, text.as_deref())).collect();
+    if !begins {
+        desk.until("windlass operation list --app web --limit 1 -o json", "terminated by").await?;
+    }
+    repo.publish(&files, "a sync that takes its time").await?;
+    let wanted = if begins { "completion of the PreSync hook" } else { "successfully synced" };
+    desk.until("windlass app refresh web; windlass operation list --app web --limit 1 -o json", wanted).await
 }
 
 /// An object that Argo CD has in the cluster and git now names too; returns when the hub knows that it was refused.
@@ -163,9 +185,6 @@ impl Desk {
             self.started(command.trim_end_matches([' ', '&'])).await.with_context(place)?;
         } else if command.starts_with("windlass watch") {
             self.typed(&format!("timeout 3 {command} || [ $? = 124 ]")).await.with_context(place)?;
-        } else if let Some((_, says)) = IDLE.iter().find(|(idle, _)| command.starts_with(idle)) {
-            let said = self.typed(&command).await.unwrap_or_else(|error| format!("{error:#}"));
-            ensure!(said.to_lowercase().contains(says), "{}: {said}", place());
         } else {
             self.typed(&command).await.with_context(place)?;
         }
@@ -190,7 +209,11 @@ impl Desk {
     fn at_home<'a>(&self, shell: &'a mut Command) -> &'a mut Command {
         let path = std::env::var("PATH").unwrap_or_default();
         shell.env("PATH", format!("{}:{path}", self.path("bin").display())).env("HOME", self.folder.path());
-        shell.env_remove("KUBECONFIG").env_remove("WINDLASS_FAILPOINTS").env_remove("WINDLASS_STORE").env("TERM", "dumb");
+        shell
+            .env_remove("KUBECONFIG")
+            .env_remove("WINDLASS_FAILPOINTS")
+            .env_remove("WINDLASS_STORE")
+            .env("TERM", "dumb");
         shell.current_dir(self.folder.path())
     }
 

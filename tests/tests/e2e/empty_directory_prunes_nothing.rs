@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use windlass_tests::app::{DIRECTORY, has_condition, message_application};
+use windlass_tests::invariants;
 use windlass_tests::objects::{configmap, deployment};
 
 use super::stage::{EU, app};
@@ -32,5 +33,5 @@ pub(crate) async fn empty_directory_prunes_nothing() -> Result<()> {
     let deletes = cluster.plane.audit_by_user(&cluster.user, mark)?;
     let ours = deletes.iter().find(|event| event["verb"] == "delete" && event["objectRef"]["namespace"] == app.name());
     ensure!(ours.is_none(), "{ours:?}");
-    Ok(())
+    invariants::check(fleet, &[&app]).await
 }

@@ -10,8 +10,9 @@ use windlass_tests::connect_proxy::ConnectProxy;
 use windlass_tests::control_plane::certificates::Authority;
 use windlass_tests::fleet::Fleet;
 use windlass_tests::folder::Folder;
-use windlass_tests::git_server::{Credentials, GitServer};
+use windlass_tests::git_server::{Credentials, GitServer, Packs};
 use windlass_tests::hub::{Hub, HubOptions};
+use windlass_tests::invariants;
 use windlass_tests::objects::configmap;
 use windlass_tests::wait::wait_for;
 
@@ -101,6 +102,7 @@ pub(crate) async fn what_a_repository_loses_is_named_and_stays_applied() -> Resu
         })
         .await?;
     }
+    invariants::check(fleet, &[&branch, &path, &whole, &objects, &neighbour]).await?;
     Ok(())
 }
 
@@ -112,7 +114,11 @@ pub(crate) async fn what_a_git_server_refuses_is_named_and_stays_applied() -> Re
     let server = GitServer::start(&broken, credentials.clone()).await?;
     let (mut neighbour, _) = application(fleet, &sound, "git-sound-neighbour").await?;
     let (mut app, mut good) = application(fleet, &server, "git-refused").await?;
-    let faults: [(&str, &dyn Fn(), &str, &str); 5] = [
+    let mark = fleet.member(EU)?.plane.audit_mark()?;
+    let faults: [(&str, &dyn Fn(), &str, &str); 8] = [
+        ("a pack that ends in its middle", &|| server.set_packs(Packs::Cut), "SourceStale", "git-refused"),
+        ("a pack without anything", &|| server.set_packs(Packs::Empty), "SourceStale", "git-refused"),
+        ("another certificate", &|| server.be_a_stranger(true), "ComparisonError", "TLS to repository"),
         ("403", &|| server.fail_with(Some(StatusCode::FORBIDDEN)), "ComparisonError", "may not read this repository"),
         ("404", &|| server.fail_with(Some(StatusCode::NOT_FOUND)), "ComparisonError", "does not exist, or its"),
         ("503", &|| server.fail_with(Some(StatusCode::SERVICE_UNAVAILABLE)), "SourceStale", "is unreachable"),
@@ -131,11 +137,18 @@ pub(crate) async fn what_a_git_server_refuses_is_named_and_stays_applied() -> Re
         arrives(&mut neighbour, name).await?;
         server.fail_with(None);
         server.stall(false);
+        server.set_packs(Packs::Whole);
+        server.be_a_stranger(false);
         server.set_credentials(credentials.clone());
         app.settles_at(&next).await.with_context(|| format!("after {name}"))?;
         good = next;
     }
-    Ok(())
+    let cluster = fleet.member(EU)?;
+    let events = cluster.plane.audit_by_user(&cluster.user, mark)?;
+    let deleted =
+        events.iter().find(|event| event["verb"] == "delete" && event["objectRef"]["namespace"] == app.name());
+    ensure!(deleted.is_none(), "something was deleted meanwhile: {deleted:?}");
+    invariants::check(fleet, &[&app, &neighbour]).await
 }
 
 /// A git server that demands a client certificate and a password, behind a proxy that demands another: as people add it, and as it goes wrong.
@@ -150,7 +163,7 @@ pub(crate) async fn client_certificate_and_proxy_lead_to_a_repository() -> Resul
     let to = Destination::Cluster(EU.to_owned());
     let mut app = App::with_repo(fleet, "git-demanding", to, Policy::Automated, repo, &url);
     let first = app.commit(&message_application("hello")).await?;
-    let cli = cli(fleet, &folder).await?;
+    let cli = Cli::logged_in(&folder, fleet.hub()).await?;
     let certified = clients.client("windlass-hub", &[])?;
     let files = [
         ("ca.pem", server.ca_pem()),
@@ -213,9 +226,11 @@ pub(crate) async fn proxy_of_the_environment_counts_where_a_repository_has_none(
     hub.api().create_cluster(EU, &[]).await?;
     let server = GitServer::start(&folder.path().join("git"), None).await?;
     let mut found = Vec::new();
-    for (name, host, proxy) in
-        [("by-environment", "127.0.0.1", None), ("not-by-it", "localhost", None), ("by-its-own", "localhost", Some(own.url()))]
-    {
+    for (name, host, proxy) in [
+        ("by-environment", "127.0.0.1", None),
+        ("not-by-it", "localhost", None),
+        ("by-its-own", "localhost", Some(own.url())),
+    ] {
         let repo = server.create_repo(name).await?;
         let configmap = windlass_tests::manifest::configmap("message", &[("a", "b")]).to_yaml();
         let commit = repo.publish(&[(&format!("{DIRECTORY}/a.yaml"), Some(&configmap))], "a").await?;
@@ -250,12 +265,4 @@ pub(crate) async fn proxy_of_the_environment_counts_where_a_repository_has_none(
     let mut folder = folder;
     folder.succeed();
     Ok(())
-}
-
-/// A command line that is logged in and works in a folder.
-async fn cli(fleet: &Fleet, folder: &std::path::Path) -> Result<Cli> {
-    let cli = Cli::new(folder)?;
-    let (token, ca) = (fleet.hub().token_file()?.display().to_string(), fleet.hub().ca_file().display().to_string());
-    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
-    Ok(cli)
 }

@@ -178,8 +178,13 @@ pub(crate) async fn generated_names_come_from_the_operation() -> Result<()> {
     Ok(())
 }
 
-/// One point in every state of an operation: asked first, recorded, a hook about to be made and made, its outcome known, given free, deleted, all over.
-const STAGES: [&str; 8] = [
+/// After a hook could not be given free, until that is asked for again.
+const RESTING: &str = "agent::hook::resting";
+
+/// One point in every state of an operation: asked first, recorded, a hook about to be made and made, its outcome known, given free, that refused, deleted,
+/// all over. `tests/tests/kill_points.rs` has which is which.
+const STAGES: [&str; 9] = [
+    RESTING,
     "agent::check::before",
     "agent::operation::persisted",
     "agent::hook::before",
@@ -206,12 +211,17 @@ pub(crate) async fn hook_survives_agent_kill() -> Result<()> {
     app.create().await?;
     is_done(&app, &commit).await?;
     for point in STAGES {
-        fleet.member(EU)?.agent.admin()?.failpoint(point, "kill").await?;
+        let admin = fleet.member(EU)?.agent.admin()?;
+        if point == RESTING {
+            admin.failpoint("agent::hook::release", "1*return").await?;
+        }
+        admin.failpoint(point, "kill").await?;
         let mark = fleet.member(EU)?.plane.audit_mark()?;
         let commit = app.commit(&[("message.yaml", message(point))]).await?;
         app.refresh().await?;
         let status = fleet.member_mut(EU)?.agent.process().wait_exited(SOON).await?;
-        ensure!(!status.success(), "{point}: {status}");
+        let tail = fleet.member_mut(EU)?.agent.process().log_tail(20);
+        ensure!(!status.success() && tail.contains(&format!("failpoint {point}: killed")), "{point}: {status}: {tail}");
         fleet.member_mut(EU)?.agent.restart()?;
         is_done(&app, &commit).await?;
         let made = jobs_made(fleet.member(EU)?, app.name(), mark)?;
@@ -257,7 +267,12 @@ pub(crate) async fn syncfail_survives_agent_kill() -> Result<()> {
     Ok(())
 }
 
-fn jobs_made(member: &Member, namespace: &str, mark: windlass_tests::control_plane::AuditMark) -> Result<usize> {
+/// How many Jobs the agent made in a namespace since then.
+pub(crate) fn jobs_made(
+    member: &Member,
+    namespace: &str,
+    mark: windlass_tests::control_plane::AuditMark,
+) -> Result<usize> {
     let events = member.plane.audit_by_user(&member.user, mark)?;
     let made = events.iter().filter(|event| {
         let dry = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"));

@@ -4,23 +4,12 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use windlass_tests::api::Api;
 use windlass_tests::app::{App, Destination, Policy, SOON, has_condition, message_application, message_of};
-use windlass_tests::cli::Cli;
 use windlass_tests::fleet::Fleet;
-use windlass_tests::folder::Folder;
 use windlass_tests::invariants;
 use windlass_tests::objects::{configmap, deployment};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{CALM, EU, app, calm, own_fleet, shared};
-
-/// A command line that is logged in.
-async fn cli(fleet: &Fleet, folder: &Folder) -> Result<Cli> {
-    let cli = Cli::new(folder.path())?;
-    let token = fleet.hub().token_file()?.display().to_string();
-    let ca = fleet.hub().ca_file().display().to_string();
-    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
-    Ok(cli)
-}
+use super::stage::{CALM, EU, app, calm, cli, own_fleet, shared};
 
 fn below(app: &App, what: &str) -> String {
     format!("/api/v1/applications/argocd/{}/{what}", app.name())
@@ -65,8 +54,7 @@ pub(crate) async fn rollback_holds_under_automated_sync() -> Result<()> {
     );
     let id = entries[1]["id"].to_string();
 
-    let folder = Folder::create("rollback-cli")?;
-    let cli = cli(&fleet, &folder).await?;
+    let (_folder, cli) = cli(&fleet, "rollback-cli").await?;
     let printed = cli.must(&["app", "rollback", app.name(), &id]).await?;
     ensure!(printed.contains("Phase:") && printed.contains("Succeeded"), "{printed}");
     reads(&fleet, &app, "hello").await?;
@@ -105,8 +93,7 @@ pub(crate) async fn freeze_stops_writes_and_says_so() -> Result<()> {
     let first = app.commit(&message_application("hello")).await?;
     app.create().await?;
     app.settles_at(&first).await?;
-    let folder = Folder::create("freeze-cli")?;
-    let cli = cli(fleet, &folder).await?;
+    let (_folder, cli) = cli(fleet, "freeze-cli").await?;
     cli.must(&["freeze", app.name(), "--reason", "incident 7"]).await?;
     let frozen = app.wait_for_status("to be frozen", |seen| seen["targets"][0]["paused"]["kind"] == "Freeze").await?;
     ensure!(has_condition(&frozen, "WritesFrozen", "incident 7"), "{frozen}");
@@ -185,8 +172,7 @@ pub(crate) async fn a_gone_cluster_does_not_block_deletion() -> Result<()> {
     fleet.member_mut(EU)?.agent.kill9()?;
     app.wait_for_targets("to be without its agent", |targets| targets[0]["freshness"]["connected"] == false).await?;
 
-    let folder = Folder::create("gone-cluster-cli")?;
-    let cli = cli(&fleet, &folder).await?;
+    let (_folder, cli) = cli(&fleet, "gone-cluster-cli").await?;
     cli.must(&["app", "delete", app.name(), "--cascade", "foreground", "--yes"]).await?;
     let shown = cli.must(&["app", "get", app.name()]).await?;
     ensure!(shown.contains("waits for its agent") && shown.contains("--abandon eu-1"), "{shown}");
@@ -212,8 +198,7 @@ pub(crate) async fn selected_objects_are_synced_and_nothing_else() -> Result<()>
     let first = app.commit(&message_application("hello")).await?;
     app.create().await?;
     app.wait_for_targets("to be OutOfSync", |targets| targets.len() == 1 && targets[0]["sync"] == "OutOfSync").await?;
-    let folder = Folder::create("selected-cli")?;
-    let cli = cli(fleet, &folder).await?;
+    let (_folder, cli) = cli(fleet, "selected-cli").await?;
     let objects = &fleet.member(EU)?.objects;
 
     // A trial says what would be, and writes nothing.
@@ -243,4 +228,33 @@ pub(crate) async fn selected_objects_are_synced_and_nothing_else() -> Result<()>
     ensure!(unknown.code == Some(1) && unknown.stderr.contains("no-such-branch"), "{unknown:?}");
     cli.must(&["app", "sync", app.name()]).await.context("back to git")?;
     app.settles_at(&second).await
+}
+
+/// Each is fine alone, and both at once are not: whichever comes second is refused, with the circle named, and nothing of it is kept.
+pub(crate) async fn two_that_would_wait_for_each_other_are_never_both_written() -> Result<()> {
+    let fleet = shared().await?;
+    for round in 0..10 {
+        let names = [format!("circle-{round}-one"), format!("circle-{round}-two")];
+        let mut manifests = Vec::new();
+        for (name, other) in [(&names[0], &names[1]), (&names[1], &names[0])] {
+            let app = App::new(fleet, name, Destination::Cluster(EU.to_owned()), Policy::Manual).await?;
+            let mut manifest = app.manifest();
+            manifest["spec"]["dependsOn"] = json!([other]);
+            manifests.push(manifest);
+        }
+        let answers =
+            tokio::join!(fleet.api().put_application(&manifests[0]), fleet.api().put_application(&manifests[1]));
+        let answers = [answers.0, answers.1];
+        let refused: Vec<String> =
+            answers.iter().filter_map(|answer| answer.as_ref().err()).map(|error| format!("{error:#}")).collect();
+        ensure!(refused.len() == 1, "{answers:?}");
+        let circle = |way: [&String; 3]| way.map(|name| format!("argocd/{name}")).join(" -> ");
+        let named = [circle([&names[0], &names[1], &names[0]]), circle([&names[1], &names[0], &names[1]])];
+        ensure!(named.iter().any(|circle| refused[0].contains(circle)), "it is not named: {}", refused[0]);
+        for (name, answer) in names.iter().zip(&answers) {
+            let stored = fleet.api().application(name).await?;
+            ensure!(stored.is_some() == answer.is_ok(), "{name}: {answer:?}, and stored: {stored:?}");
+        }
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use windlass_tests::app::{App, Destination, Policy, SOON};
+use windlass_tests::invariants;
 use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::objects::{configmap, namespace};
 use windlass_tests::wait::wait_for;
@@ -159,7 +160,7 @@ pub(crate) async fn empty_namespace_is_pruned_and_a_full_one_waits() -> Result<(
     })
     .await?;
     ensure!(objects.present("", namespace("options-full")).await?.is_some(), "it was deleted with what is in it");
-    Ok(())
+    invariants::check(fleet, &[&app]).await
 }
 
 /// Whose field git took is said.

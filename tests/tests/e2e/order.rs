@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use windlass_tests::app::{Policy, SOON};
+use windlass_tests::app::{App, Policy, SOON};
 use windlass_tests::control_plane::AuditMark;
 use windlass_tests::fleet::Member;
 use windlass_tests::manifest::{self, Manifest};
@@ -132,4 +132,159 @@ pub(crate) async fn definition_and_object_are_one_manual_sync() -> Result<()> {
     ensure!(operations.len() == 1 && operations[0]["state"]["phase"] == "Succeeded", "{operations:?}");
     let lamp = fleet.member(EU)?.objects.get(app.name(), ("light.test/v1", "Lamp", "desk")).await?;
     lamp.context("the object of the new kind is missing").map(drop)
+}
+
+/// A step of many kinds is written in the order of kinds, one after the other, and what leaves git goes in reverse.
+pub(crate) async fn kinds_of_one_step_go_in_order() -> Result<()> {
+    let (fleet, mut app) = app("kind-order").await?;
+    let member = fleet.member(EU)?;
+    let objects = of_every_kind();
+    // Neither the order of files nor that of names helps.
+    let file = |index: usize| format!("{:02}.yaml", 99 - index);
+    let files: Vec<(String, Manifest)> =
+        objects.iter().enumerate().map(|(index, (_, object))| (file(index), object.clone())).collect();
+    app.commit_all(&files).await?;
+    let mut spec = app.manifest();
+    spec["spec"]["syncPolicy"]["pruneLimits"] = json!({ "most": 100, "percent": 100, "free": 100 });
+    let since = member.plane.audit_mark()?;
+    fleet.api().put_application(&spec).await?;
+    succeeds(&app).await?;
+    let wanted: Vec<&str> = objects.iter().map(|(resource, _)| *resource).collect();
+    let made = answered(member, since, "patch", |event| event["responseStatus"]["code"] == 201)?;
+    let order: Vec<&str> = made.iter().map(|made| made.resource.as_str()).collect();
+    ensure!(order == wanted, "{order:?}, not {wanted:?}");
+    let overlap = made.windows(2).find(|pair| pair[1].asked < pair[0].answered);
+    ensure!(overlap.is_none(), "one began before the one before it was answered: {overlap:?}");
+
+    // Whatever its deletion waits for stays: a claim and a volume have an approval of their own.
+    let goes = |resource: &&str| ["roles", "services", "configmaps", "leases", "deployments"].contains(resource);
+    let gone: Vec<String> =
+        wanted.iter().enumerate().filter(|(_, resource)| goes(resource)).map(|(index, _)| file(index)).collect();
+    let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+    let since = member.plane.audit_mark()?;
+    let commit = app.remove(&gone).await?;
+    app.refresh().await?;
+    app.wait_for_targets("to have pruned", |targets| targets[0]["syncedRevision"] == commit.as_str()).await?;
+    succeeds(&app).await?;
+    let deleted = answered(member, since, "delete", |_| true)?;
+    let order: Vec<&str> = deleted.iter().map(|deleted| deleted.resource.as_str()).collect();
+    ensure!(order == ["leases", "deployments", "services", "roles", "configmaps"], "{order:?}");
+    Ok(())
+}
+
+async fn succeeds(app: &App) -> Result<()> {
+    let is = |targets: &[Value]| {
+        targets.first().is_some_and(|target| target["operation"]["phase"] == "Succeeded" && target["current"] == true)
+    };
+    app.wait_for_targets("to have ended its operation well", is).await.map(drop)
+}
+
+/// What the agent asked the API server for, and when that was answered.
+#[derive(Debug)]
+struct Answered {
+    resource: String,
+    asked: String,
+    answered: String,
+}
+
+/// Requests of the agent about objects of [`of_every_kind`], in order; dry runs aside.
+fn answered(member: &Member, since: AuditMark, verb: &str, counts: impl Fn(&Value) -> bool) -> Result<Vec<Answered>> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let events = member.plane.audit_by_user(&member.user, since)?;
+    let is_ours = |event: &&Value| {
+        let named = event["objectRef"]["name"].as_str().is_some_and(|name| name.starts_with("kind-order-"));
+        let dry = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"));
+        named && !dry && event["verb"] == verb && event["stage"] == "ResponseComplete" && counts(event)
+    };
+    let of = |event: &Value| Answered {
+        resource: text(&event["objectRef"]["resource"]),
+        asked: text(&event["requestReceivedTimestamp"]),
+        answered: text(&event["stageTimestamp"]),
+    };
+    let mut found: Vec<Answered> = events.iter().filter(is_ours).map(of).collect();
+    found.sort_by(|one, other| one.asked.cmp(&other.asked));
+    Ok(found)
+}
+
+/// One object of nearly every kind that has a place of its own, and one that has none, in the order in which they are written.
+fn of_every_kind() -> Vec<(&'static str, Manifest)> {
+    const RBAC: &str = "rbac.authorization.k8s.io/v1";
+    let mut left = 60;
+    let mut of = |resource: &'static str, version: &str, kind: &str, fields: Value| {
+        left -= 1;
+        let mut object = Manifest::new(version, kind, &format!("kind-order-{left}"));
+        for (path, value) in fields.as_object().into_iter().flatten() {
+            object = object.with(path, value.clone());
+        }
+        (resource, object)
+    };
+    let nobody = json!({ "matchLabels": { "nobody": "has-this" } });
+    let pod = json!({ "containers": [{ "name": "web", "image": "registry.example/web:1" }] });
+    let labels = |app: &str| json!({ "app": app });
+    let template = |app: &str| json!({ "metadata": { "labels": labels(app) }, "spec": pod });
+    let runs =
+        |app: &str| json!({ "replicas": 0, "selector": { "matchLabels": labels(app) }, "template": template(app) });
+    let job = json!({ "template": { "spec": { "containers": pod["containers"], "restartPolicy": "Never" } } });
+    let role = |kind: &str| json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "nobodys" });
+    let claim = json!({ "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Mi" } }, "storageClassName": "nobodys-claims" });
+    let volume = json!({ "accessModes": ["ReadWriteOnce"], "capacity": { "storage": "1Mi" }, "hostPath": { "path": "/nowhere" }, "storageClassName": "nobodys-volumes" });
+    let scaled = json!({ "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "nobodys" }, "maxReplicas": 1 });
+    let daemons = json!({ "selector": { "matchLabels": labels("daemons") }, "template": template("daemons") });
+    let counted = json!({ "replicas": 0, "selector": labels("counted"), "template": template("counted") });
+    let stateful = json!({ "replicas": 0, "serviceName": "none", "selector": { "matchLabels": labels("stateful") }, "template": template("stateful") });
+    let backend = json!({ "service": { "name": "nobodys", "port": { "number": 80 } } });
+    vec![
+        of("networkpolicies", "networking.k8s.io/v1", "NetworkPolicy", json!({ "spec.podSelector": nobody })),
+        of(
+            "resourcequotas",
+            "v1",
+            "ResourceQuota",
+            json!({ "spec": { "hard": { "count/widgets.nobody.test": "5" } } }),
+        ),
+        of(
+            "limitranges",
+            "v1",
+            "LimitRange",
+            json!({ "spec.limits": [{ "type": "PersistentVolumeClaim", "max": { "storage": "9Gi" } }] }),
+        ),
+        of(
+            "poddisruptionbudgets",
+            "policy/v1",
+            "PodDisruptionBudget",
+            json!({ "spec": { "minAvailable": 0, "selector": nobody } }),
+        ),
+        of("serviceaccounts", "v1", "ServiceAccount", json!({})),
+        of("secrets", "v1", "Secret", json!({ "stringData": { "a": "b" } })),
+        of("configmaps", "v1", "ConfigMap", json!({ "data": { "a": "b" } })),
+        of("storageclasses", "storage.k8s.io/v1", "StorageClass", json!({ "provisioner": "nobody.test/none" })),
+        of("persistentvolumes", "v1", "PersistentVolume", json!({ "spec": volume })),
+        of("persistentvolumeclaims", "v1", "PersistentVolumeClaim", json!({ "spec": claim })),
+        of("clusterroles", RBAC, "ClusterRole", json!({ "rules": [] })),
+        of("clusterrolebindings", RBAC, "ClusterRoleBinding", json!({ "roleRef": role("ClusterRole") })),
+        of("roles", RBAC, "Role", json!({ "rules": [] })),
+        of("rolebindings", RBAC, "RoleBinding", json!({ "roleRef": role("Role") })),
+        of("services", "v1", "Service", json!({ "spec": { "ports": [{ "port": 80 }], "selector": labels("nobody") } })),
+        of("daemonsets", "apps/v1", "DaemonSet", json!({ "spec": daemons })),
+        of("pods", "v1", "Pod", json!({ "spec": pod })),
+        of("replicationcontrollers", "v1", "ReplicationController", json!({ "spec": counted })),
+        of("replicasets", "apps/v1", "ReplicaSet", json!({ "spec": runs("set") })),
+        of("deployments", "apps/v1", "Deployment", json!({ "spec": runs("web") })),
+        of("horizontalpodautoscalers", "autoscaling/v2", "HorizontalPodAutoscaler", json!({ "spec": scaled })),
+        of("statefulsets", "apps/v1", "StatefulSet", json!({ "spec": stateful })),
+        of("jobs", "batch/v1", "Job", json!({ "spec": job })),
+        of(
+            "cronjobs",
+            "batch/v1",
+            "CronJob",
+            json!({ "spec": { "schedule": "0 0 1 1 *", "jobTemplate": { "spec": job } } }),
+        ),
+        of(
+            "ingressclasses",
+            "networking.k8s.io/v1",
+            "IngressClass",
+            json!({ "spec": { "controller": "nobody.test/none" } }),
+        ),
+        of("ingresses", "networking.k8s.io/v1", "Ingress", json!({ "spec": { "defaultBackend": backend } })),
+        of("leases", "coordination.k8s.io/v1", "Lease", json!({ "spec": { "holderIdentity": "nobody" } })),
+    ]
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use windlass_tests::app::{App, Destination, Policy};
+use windlass_tests::app::{App, Destination, Policy, SOON};
 use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::objects::configmap;
+use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, own_fleet};
+use super::stage::{EU, app, own_fleet};
 
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
@@ -45,5 +46,35 @@ pub(crate) async fn newer_commit_supersedes_a_stuck_operation() -> Result<()> {
     let text = fleet.member(EU)?.objects.get(app.name(), configmap("last")).await?.unwrap_or_default();
     ensure!(text["data"]["TEXT"] == "two", "{text}");
     fleet.finish();
+    Ok(())
+}
+
+/// An operation that fails gives way at once, without a word of anybody: what it did not begin is left out, and it says what took its place.
+pub(crate) async fn newer_commit_supersedes_a_failing_operation() -> Result<()> {
+    let (fleet, mut app) = app("supersede-failing").await?;
+    let objects = &fleet.member(EU)?.objects;
+    objects.apply(&manifest::namespace(app.name()), "somebody").await?;
+    let last = |text: &str| manifest::configmap("last", &[("TEXT", text)]).annotation(WAVE, "1");
+    let wrong = manifest::service("web", 80).with("spec.type", json!("NoSuchType"));
+    let first = app.commit(&[("web.yaml", wrong), ("last.yaml", last("one"))]).await?;
+    app.create().await?;
+    let failed = |targets: &[serde_json::Value]| targets.first().is_some_and(|t| t["operation"]["phase"] == "Failed");
+    app.wait_for_targets("to have failed", failed).await?;
+    ensure!(objects.get(app.name(), configmap("last")).await?.is_none(), "the wave after the failure began");
+    let second = app.commit(&[("web.yaml", manifest::service("web", 80)), ("last.yaml", last("two"))]).await?;
+    app.refresh().await?;
+    app.settles_at(&second).await?;
+    let said = || async {
+        let operations = fleet.api().operations(app.name()).await?;
+        let of_first = |operation: &&serde_json::Value| operation["state"]["revision"] == first.as_str();
+        Ok(operations.iter().find(of_first).map(|operation| operation["state"].clone()))
+    };
+    let told = format!("superseded by {second}");
+    wait_for("the last try of the first commit to say what took its place", SOON, said, |state| {
+        state.as_ref().filter(|state| state["message"].as_str().is_some_and(|text| text.contains(&told))).map(drop)
+    })
+    .await?;
+    let text = objects.get(app.name(), configmap("last")).await?.unwrap_or_default();
+    ensure!(text["data"]["TEXT"] == "two", "{text}");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::operation::task::Progress;
 
 /// A cluster as far as hooks go: a hook is under our finalizer from its creation until it is released or deleted.
 #[derive(Default)]
@@ -63,6 +64,9 @@ fn killed_at(at: usize) -> (OperationPhase, Cluster, bool) {
         };
         let (next, actions) = step(op, event, from_millis(0));
         op = next;
+        let wanted =
+            op.tasks.iter().filter_map(|task| task.cleaning).any(|cleaning| cleaning.progress == Progress::Wanted);
+        assert!(!wanted, "a clean-up that is wanted is asked for in the same step: nobody can be killed in between");
         for action in actions {
             count += 1;
             if count == at {
