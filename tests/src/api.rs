@@ -195,6 +195,12 @@ impl Api {
         self.list(&format!("/api/v1/operations?application={NAMESPACE}/{name}")).await
     }
 
+    /// A `GET` whose answer is read as it comes, of any status.
+    pub async fn open(&self, path: &str) -> Result<reqwest::Response> {
+        let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        request.send().await.with_context(|| format!("GET {path}"))
+    }
+
     /// Follows changes from `after` on, or from now on.
     pub async fn watch(&self, after: Option<u64>, application: Option<&str>) -> Result<Watch> {
         let mut url = format!("{}/api/v1/watch?objects=true", self.base);

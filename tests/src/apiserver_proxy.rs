@@ -1,5 +1,7 @@
 //! A proxy in front of a real API server that understands HTTP, so that single answers can be bad: refusals, timeouts, texts
-//! that end in the middle.
+//! that end in the middle. Watches can go silent or say everything many times; logs can be as long as one likes.
+
+mod streams;
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,6 +21,7 @@ use tokio::task::AbortHandle;
 use crate::control_plane::ControlPlane;
 use crate::https::{self, Body};
 use crate::ports;
+use streams::Streams;
 
 /// How long a request hangs before its connection is cut.
 const HANGS: Duration = Duration::from_secs(2);
@@ -59,6 +62,7 @@ struct Shared {
     failing: AtomicU64,
     calls: AtomicU64,
     failed: AtomicU64,
+    streams: Arc<Streams>,
 }
 
 impl ApiServerProxy {
@@ -73,7 +77,9 @@ impl ApiServerProxy {
         let listener = ports::listen().await?;
         let address = listener.local_addr().context("reading the proxy's address")?;
         let zero = || AtomicU64::new(0);
-        let shared = Arc::new(Shared { upstream: plane.url(), http, failing: zero(), calls: zero(), failed: zero() });
+        let streams = Arc::new(Streams::default());
+        let shared =
+            Arc::new(Shared { upstream: plane.url(), http, failing: zero(), calls: zero(), failed: zero(), streams });
         let answering = Arc::clone(&shared);
         let serving = https::serve(listener, acceptor, move |request| answer(Arc::clone(&answering), request));
         let task = tokio::spawn(serving).abort_handle();
@@ -93,6 +99,44 @@ impl ApiServerProxy {
     /// How many calls there were, and how many of them failed.
     pub fn counts(&self) -> (u64, u64) {
         (self.shared.calls.load(Ordering::Relaxed), self.shared.failed.load(Ordering::Relaxed))
+    }
+}
+
+/// Streams.
+impl ApiServerProxy {
+    /// The watches that are open now pass nothing any more, and do not end: their connections stay. Those opened later work.
+    pub fn silence_watches(&self) {
+        self.shared.streams.silence();
+    }
+
+    /// How many watches were opened so far.
+    pub fn watches(&self) -> u64 {
+        self.shared.streams.watches()
+    }
+
+    /// From now on each event of a watch is passed on this many times.
+    pub fn repeat_events(&self, times: u64) {
+        self.shared.streams.repeat_events(times);
+    }
+
+    /// How many events were passed on, each as often as it was.
+    pub fn events(&self) -> u64 {
+        self.shared.streams.events()
+    }
+
+    /// From now on every log has this many bytes, in lines of a kilobyte, made as it is read; 0 gives the cluster's own.
+    pub fn invent_logs(&self, bytes: u64) {
+        self.shared.streams.invent_logs(bytes);
+    }
+
+    /// How many bytes of invented logs were taken so far, what lies in sockets included.
+    pub fn log_bytes(&self) -> u64 {
+        self.shared.streams.log_bytes()
+    }
+
+    /// How many invented logs are open.
+    pub fn open_logs(&self) -> u64 {
+        self.shared.streams.open_logs()
     }
 }
 
@@ -149,6 +193,9 @@ fn refused(status: StatusCode) -> io::Result<Response<Body>> {
 /// As it comes: a watch's events are passed on one by one.
 async fn forwarded(shared: &Shared, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
+    if let Some(log) = shared.streams.log(parts.uri.path()) {
+        return Response::builder().header(header::CONTENT_TYPE, "text/plain").body(log).map_err(io::Error::other);
+    }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let mut call = shared.http.request(parts.method, format!("{}{path}", shared.upstream)).body(body);
@@ -163,6 +210,9 @@ async fn forwarded(shared: &Shared, request: Request<Incoming>) -> io::Result<Re
         if let Some(value) = answer.headers().get(&name) {
             built = built.header(name, value);
         }
+    }
+    if answer.status().is_success() && path.contains("watch=true") {
+        return built.body(shared.streams.watch(answer)).map_err(io::Error::other);
     }
     let chunks = stream::unfold(answer, |mut answer| async {
         match answer.chunk().await {

@@ -6,27 +6,16 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use windlass_tests::api::Answer;
 use windlass_tests::app::{App, Destination, Policy, SOON, message_application};
-use windlass_tests::cli::Cli;
 use windlass_tests::fleet::Fleet;
-use windlass_tests::folder::Folder;
 use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, app, own_fleet};
+use super::stage::{EU, app, cli, own_fleet};
 
 /// All containers of a cluster have one log here: who writes it, has it alone.
 static LOG: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// What no answer may hold.
 const CANARY: &str = "canary-of-a-live-secret";
-
-/// The command line, logged in.
-async fn cli(fleet: &Fleet, name: &str) -> Result<(Folder, Cli)> {
-    let folder = Folder::create(name)?;
-    let cli = Cli::new(folder.path())?;
-    let (token, ca) = (fleet.hub().token_file()?.display().to_string(), fleet.hub().ca_file().display().to_string());
-    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
-    Ok((folder, cli))
-}
 
 pub(crate) async fn live_object_is_shown_and_its_secrets_are_not() -> Result<()> {
     let (fleet, mut app) = app("liveobject").await?;
@@ -214,7 +203,7 @@ pub(crate) async fn logs_of_several_pods_are_merged_and_followed_until_nobody_re
 }
 
 /// The most memory that a process ever had, in KiB.
-fn peak(pid: u32) -> Result<u64> {
+pub(crate) fn peak(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("a peak")?;
     Ok(line.split_whitespace().nth(1).context("a number")?.parse()?)
