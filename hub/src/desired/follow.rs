@@ -74,7 +74,8 @@ impl Follow {
         let written = self.store.written(self.cursor).await?;
         let found = if clusters || written.clusters { Some(self.read_clusters().await?) } else { None };
         self.cursor = written.revision;
-        let moved = found.is_some() && found != self.clusters;
+        // Whoever changed the settings looks at every application too; it may have died before it did.
+        let moved = (found.is_some() && found != self.clusters) || written.settings;
         self.clusters = found.or(self.clusters);
         if moved || !written.applications.is_empty() || !written.projects.is_empty() {
             self.inbox.ask(|asked| {

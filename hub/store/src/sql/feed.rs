@@ -78,8 +78,9 @@ pub(super) async fn written(store: &SqlStore, after: u64) -> Result<Written> {
             _ => {}
         }
     }
+    let settings = tx.optional("SELECT id FROM settings WHERE revision > $1", args![after]).await?.is_some();
     // Below the floor a cluster may have gone without a trace.
-    Ok(Written { revision, applications, clusters: clusters || after < floor, projects })
+    Ok(Written { revision, applications, clusters: clusters || after < floor, projects, settings })
 }
 
 /// The feed's newest revision, as a transaction sees it.

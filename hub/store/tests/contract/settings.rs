@@ -15,6 +15,9 @@ contract! {
         assert_eq!(first.outcome, PutOutcome::Created);
         let again = store.put_settings(&data("return nil"), Expected::Anything).await.expect("put");
         assert_eq!((again.outcome, again.value.revision), (PutOutcome::Unchanged, first.value.revision));
+        // Another hub learns of it once.
+        let written = store.written(first.value.revision - 1).await.expect("read");
+        assert!(written.settings && !store.written(written.revision).await.expect("read").settings);
         let seen = Expected::Revision(first.value.revision);
         let second = store.put_settings(&data("return {}"), seen).await.expect("put");
         assert!(second.value.revision > first.value.revision);
