@@ -30,7 +30,7 @@ pub(crate) enum Format {
 #[derive(clap::Args)]
 pub(crate) struct FormatArgs {
     /// How to print.
-    #[arg(short = 'o', long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    #[arg(short = 'o', long, alias = "out", value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     pub(crate) output: Format,
 }
 

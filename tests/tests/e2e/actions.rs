@@ -4,14 +4,12 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 use windlass_tests::app::{App, Destination, Policy, SOON};
-use windlass_tests::cli::Cli;
 use windlass_tests::fleet::Fleet;
-use windlass_tests::folder::Folder;
 use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::objects::{Kind, deployment};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, app, own_fleet, shared, workshop_app};
+use super::stage::{EU, US, app, cli, own_fleet, planes, shared, workshop_app};
 
 const IMAGE: &str = "registry.example/web:1";
 const STAMP: &str = "kubectl.kubernetes.io/restartedAt";
@@ -26,14 +24,6 @@ fn cron_job(name: &str) -> Manifest {
 
 fn cron(name: &str) -> Kind<'_> {
     ("batch/v1", "CronJob", name)
-}
-
-async fn cli(fleet: &Fleet, name: &str) -> Result<(Folder, Cli)> {
-    let folder = Folder::create(name)?;
-    let cli = Cli::new(folder.path())?;
-    let (token, ca) = (fleet.hub().token_file()?.display().to_string(), fleet.hub().ca_file().display().to_string());
-    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
-    Ok((folder, cli))
 }
 
 fn actions_path(app: &App) -> String {
@@ -347,5 +337,63 @@ pub(crate) async fn status_is_changed_where_the_kind_keeps_it() -> Result<()> {
     let conditions = &certificate["status"]["conditions"];
     ensure!(conditions[0]["type"] == "Ready" && conditions[1]["reason"] == "ManuallyTriggered", "{conditions}");
     folder.succeed();
+    Ok(())
+}
+
+/// When a cluster's Deployment was told to restart.
+async fn stamped(fleet: &Fleet, cluster: &str) -> Result<Option<String>> {
+    let web = fleet.member(cluster)?.objects.get("act-several", deployment("web")).await?.context("it is there")?;
+    Ok(web["spec"]["template"]["metadata"]["annotations"][STAMP].as_str().map(str::to_owned))
+}
+
+pub(crate) async fn action_runs_on_several_clusters_and_names_those_where_it_did_not() -> Result<()> {
+    let [eu, us] = planes().await?;
+    let mut fleet = Fleet::start("act-several", &[(EU, eu), (US, us)]).await?;
+    let mut app = App::new(&fleet, "act-several", Destination::Everywhere, Policy::Automated).await?;
+    let (mut folder, cli) = cli(&fleet, "act-several-cli").await?;
+    let commit = app.commit(&[("web.yaml", manifest::deployment("web", 1, IMAGE))]).await?;
+    app.create().await?;
+    app.wait_for_targets("to be on both", |targets| targets.len() == 2).await?;
+    app.settles_at(&commit).await?;
+    let run = ["app", "actions", "run", "act-several", "restart", "--kind", "Deployment"];
+
+    // Several, and none named: nothing is done.
+    let refused = cli.run(&run).await?;
+    ensure!(refused.code == Some(1) && refused.stderr.contains("2 clusters"), "{refused:?}");
+    ensure!(stamped(&fleet, EU).await?.is_none() && stamped(&fleet, US).await?.is_none(), "it was restarted unasked");
+    let both = format!("{EU},{US}");
+    let listed = cli.must(&["app", "actions", "list", "act-several", "--cluster", &both, "-o", "name"]).await?;
+    for cluster in [EU, US] {
+        let line = format!("{cluster} apps/Deployment act-several/web restart");
+        ensure!(listed.contains(&line), "{line} is not in: {listed}");
+    }
+    let said = cli.must(&[&run[..], &["--cluster", &both]].concat()).await?;
+    for cluster in [EU, US] {
+        ensure!(said.contains(&format!("{cluster} apps/Deployment act-several/web: patched")), "{said}");
+        ensure!(stamped(&fleet, cluster).await?.is_some(), "{cluster} was not restarted");
+    }
+    // Each is an operation of its own, told of as that.
+    let events = told(&app).await?;
+    let mut clusters: Vec<&str> = events.iter().filter_map(|event| event["cluster"].as_str()).collect();
+    clusters.sort_unstable();
+    ensure!(clusters == [EU, US] && events.iter().all(|event| event["by"] == "admin"), "{events:?}");
+    app.settles_at(&commit).await?;
+
+    // One is away: it is named, and the other is done.
+    let before = stamped(&fleet, US).await?;
+    fleet.member_mut(EU)?.agent.kill9()?;
+    let name = format!("/api/v1/clusters/{EU}");
+    let gone = || fleet.api().get(&name);
+    wait_for("the hub to know", SOON, gone, |seen| (seen["connection"] != "Connected").then_some(())).await?;
+    let partly = cli.run(&[&run[..], &["--all-clusters", "-o", "json"]].concat()).await?;
+    let answer: Value = serde_json::from_str(&partly.stdout)?;
+    let of = |cluster: &str| answer["clusters"].as_array().into_iter().flatten().find(|one| one["cluster"] == cluster);
+    let (eu, us) = (of(EU).context("eu")?, of(US).context("us")?);
+    ensure!(partly.code == Some(1) && partly.stderr.contains("on 1 of 2"), "{partly:?}");
+    ensure!(eu["error"].as_str().is_some_and(|error| error.contains("not connected")), "{eu}");
+    ensure!(us["items"][0]["result"]["done"][0]["name"] == "web", "{us}");
+    ensure!(stamped(&fleet, US).await? != before, "{US} was not restarted again");
+    folder.succeed();
+    fleet.finish();
     Ok(())
 }

@@ -3,12 +3,11 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use windlass_tests::app::{App, Destination, Policy, message_application};
-use windlass_tests::cli::{Cli, Output};
-use windlass_tests::folder::Folder;
+use windlass_tests::cli::Output;
 use windlass_tests::manifest;
 use windlass_tests::objects::{configmap, deployment};
 
-use super::stage::{EU, US, shared};
+use super::stage::{EU, US, cli, shared};
 
 const CANARY: &str = "canary-diff-secret-90210";
 
@@ -18,18 +17,14 @@ pub(crate) async fn diff_has_exit_codes_and_no_secrets() -> Result<()> {
     let mut app = App::new(fleet, "differing", Destination::Everywhere, Policy::Manual).await?;
     let mut files = message_application("hello");
     files.push(("secret.yaml", manifest::secret("password", &[("password", CANARY), ("user", "reader")])));
+    let first = files.clone();
     let commit = app.commit(&files).await?;
     app.create().await?;
     app.wait_for_targets("to be seen", |targets| targets.len() == 2).await?;
     fleet.api().sync(app.name(), false).await?;
     app.settles_at(&commit).await?;
 
-    let mut folder = Folder::create("diff-cli")?;
-    let cli = Cli::new(folder.path())?;
-    let (server, ca) = (fleet.hub().url(), fleet.hub().ca_file());
-    let token = fleet.hub().token_file()?;
-    let (ca, token) = (ca.display().to_string(), token.display().to_string());
-    cli.must(&["login", &server, "--token-file", &token, "--ca", &ca]).await?;
+    let (mut folder, cli) = cli(fleet, "diff-cli").await?;
     let named = app.name().to_owned();
     let diff = |more: Vec<String>| {
         let (cli, name) = (cli.clone(), named.clone());
@@ -75,8 +70,27 @@ pub(crate) async fn diff_has_exit_codes_and_no_secrets() -> Result<()> {
     std::fs::write(local.join("message.json"), text)?;
     let mut files = on(US);
     files.extend(["--local".to_owned(), local.display().to_string()]);
-    let local = diff(files).await?;
+    let files_arguments = files;
+    let local = diff(files_arguments.clone()).await?;
     ensure!(local.code == Some(1) && local.stdout.contains("from a file"), "{local:?}");
+    let mut quiet = files_arguments.clone();
+    quiet.push("--exit-code=false".to_owned());
+    let quiet = diff(quiet).await?;
+    ensure!(quiet.code == Some(0) && quiet.stdout.contains("from a file"), "{quiet:?}");
+    // As git has it, with what the application's own rules leave out beside it: nothing differs.
+    std::fs::remove_file(folder.path().join("deploy/message.json"))?;
+    for (file, manifest) in &first {
+        std::fs::write(folder.path().join("deploy").join(file), manifest.to_yaml())?;
+    }
+    std::fs::create_dir_all(folder.path().join("deploy/below"))?;
+    let below = manifest::configmap("below", &[("not", "recursed into")]).to_yaml();
+    std::fs::write(folder.path().join("deploy/below/other.yaml"), &below)?;
+    std::fs::write(folder.path().join("deploy/skipped.yaml"), format!("# +argocd:skip-file-rendering\n{below}"))?;
+    let same = diff(files_arguments.clone()).await?;
+    ensure!(same.code == Some(0) && same.stdout.is_empty(), "{same:?}");
+    std::fs::write(folder.path().join("deploy/Chart.yaml"), "apiVersion: v2\nname: web\n")?;
+    let chart = diff(files_arguments).await?;
+    ensure!(chart.code == Some(2) && chart.stderr.contains("render it yourself"), "{chart:?}");
     let mut against = on(EU);
     against.extend(["--against-cluster".to_owned(), US.to_owned()]);
     let against = diff(against).await?;

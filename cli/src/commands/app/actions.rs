@@ -3,12 +3,13 @@
 mod list;
 mod run;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
 use super::name::NameArgs;
 use crate::client::Client;
-use crate::view::Key;
+use crate::view::{Application, Key};
 
 /// List and run actions on live objects: restart, scale, pause, run a CronJob now.
 #[derive(Args)]
@@ -32,7 +33,7 @@ struct Answer {
     truncated: bool,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Object {
     #[serde(flatten)]
@@ -41,7 +42,7 @@ struct Object {
     error: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Action {
     name: String,
@@ -51,7 +52,7 @@ struct Action {
     params: Vec<Parameter>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Parameter {
     name: String,
@@ -70,9 +71,12 @@ struct Where {
     /// API group of the kind; "" is the core group.
     #[arg(long)]
     group: Option<String>,
-    /// On this cluster; needed where the application is on more than one.
-    #[arg(long, value_name = "NAME")]
-    cluster: Option<String>,
+    /// On these clusters, names with commas between them; needed where the application is on more than one.
+    #[arg(long = "cluster", value_name = "NAME", value_delimiter = ',', conflicts_with = "all_clusters")]
+    clusters: Vec<String>,
+    /// On every cluster that the application is on.
+    #[arg(long)]
+    all_clusters: bool,
 }
 
 impl Actions {
@@ -85,14 +89,35 @@ impl Actions {
 }
 
 impl Where {
+    /// The clusters to ask; `None` is the only one.
+    async fn clusters(&self, client: &Client, name: &NameArgs) -> anyhow::Result<Vec<Option<String>>> {
+        if self.all_clusters {
+            let application: Application = client.get(&name.path(), &[]).await?;
+            let mut clusters: Vec<String> = application.targets.into_iter().map(|target| target.cluster).collect();
+            clusters.sort_unstable();
+            if clusters.is_empty() {
+                bail!("application {name} is on no cluster yet; `windlass app get` says why");
+            }
+            return Ok(clusters.into_iter().map(Some).collect());
+        }
+        let mut clusters: Vec<Option<String>> = Vec::new();
+        for cluster in &self.clusters {
+            if !clusters.iter().any(|named| named.as_ref() == Some(cluster)) {
+                clusters.push(Some(cluster.clone()));
+            }
+        }
+        Ok(if clusters.is_empty() { vec![None] } else { clusters })
+    }
+
     async fn ask<T: serde::de::DeserializeOwned>(
         &self,
         client: &Client,
         name: &NameArgs,
+        cluster: Option<String>,
         kind: Option<&str>,
     ) -> anyhow::Result<T> {
         let query = [
-            ("cluster", self.cluster.clone()),
+            ("cluster", cluster),
             ("group", self.group.clone()),
             ("kind", kind.map(str::to_owned)),
             ("resourceNamespace", self.namespace.clone()),

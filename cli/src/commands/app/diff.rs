@@ -1,23 +1,20 @@
 //! `windlass app diff`.
 
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+mod local;
 
-use anyhow::{Context as _, bail};
-use clap::Args;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{ArgAction, Args};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use windlass_domain::name::ApplicationName;
 use windlass_domain::question::{DiffVerdict, ObjectDiff};
-use windlass_yaml::{Limits, documents};
 
+use super::name::NameArgs;
 use crate::client::Client;
-use crate::commands::parse;
 use crate::output::{self, FormatArgs, table};
-
-/// Most bytes of manifests that are sent.
-const MOST: usize = 8 << 20;
 
 /// Show how an application's live objects differ from what git says. Exit codes: 0 nothing differs, 1 something does, 2 it could not be compared.
 #[derive(Args)]
@@ -29,20 +26,38 @@ const MOST: usize = 8 << 20;
     windlass app diff shop --cluster eu-1 --against-cluster us-1"
 )]
 pub(crate) struct Diff {
-    #[arg(value_parser = parse::application, value_name = "[NAMESPACE/]NAME")]
-    application: ApplicationName,
+    #[command(flatten)]
+    name: NameArgs,
     /// The cluster, where the application is on several.
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
     /// Compare with another commit, branch or tag.
     #[arg(long, value_name = "REVISION", conflicts_with_all = ["local", "against_cluster"])]
     revision: Option<String>,
-    /// Compare with manifests of a file, or of a directory and those below it.
+    /// Compare with manifests of this machine: of a file, or of a directory as the hub would render it from git, by the application's own rules.
     #[arg(long, value_name = "PATH", conflicts_with = "against_cluster")]
     local: Option<PathBuf>,
+    /// What the directory is in: links may lead anywhere in it.
+    #[arg(long, value_name = "PATH", requires = "local")]
+    local_repo_root: Option<PathBuf>,
     /// Compare with the same application on another cluster; values of Secrets are not compared then.
     #[arg(long, value_name = "NAME")]
     against_cluster: Option<String>,
+    /// Look at the source first.
+    #[arg(long, alias = "hard-refresh")]
+    refresh: bool,
+    /// Whether a difference is an exit code of its own; with =false it is 0.
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    exit_code: bool,
+    /// That exit code.
+    #[arg(long, value_name = "CODE", default_value_t = 1)]
+    diff_exit_code: u8,
+    /// As in argocd; what the server would make of it is always what is compared.
+    #[arg(long, hide = true)]
+    server_side_diff: bool,
+    /// As in argocd; a directory is always rendered as the hub does.
+    #[arg(long, hide = true)]
+    server_side_generate: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -64,7 +79,8 @@ impl Diff {
         };
         match differs {
             Ok(false) => Ok(()),
-            Ok(true) => Err(output::Exit(1).into()),
+            Ok(true) if !self.exit_code => Ok(()),
+            Ok(true) => Err(output::Exit(self.diff_exit_code).into()),
             Err(error) => {
                 output::note(&format!("error: {error:#}"));
                 Err(output::Exit(2).into())
@@ -73,15 +89,21 @@ impl Diff {
     }
 
     async fn compare(&self, client: &Client) -> anyhow::Result<bool> {
+        if self.refresh {
+            let _: Value = client.post(&self.name.below("refresh"), &json!({})).await?;
+        }
         let body = match (&self.revision, &self.local, &self.against_cluster) {
             (Some(revision), ..) => json!({ "revision": revision }),
-            (_, Some(path), _) => json!({ "manifests": manifests(path)? }),
+            (_, Some(path), _) => {
+                let application: Value = client.get(&self.name.path(), &[]).await?;
+                let manifests = local::manifests(path, self.local_repo_root.as_deref(), &application["manifest"])?;
+                json!({ "manifests": manifests })
+            }
             (.., Some(cluster)) => json!({ "cluster": cluster }),
             _ => json!({}),
         };
-        let ApplicationName { namespace, name } = &self.application;
-        let path = ["applications", namespace, name, "live", "diff"];
-        let answer: Answer = client.send(Method::POST, &path, &[("cluster", self.cluster.clone())], &body).await?;
+        let (path, cluster) = (self.name.live("diff"), [("cluster", self.cluster.clone())]);
+        let answer: Answer = client.send(Method::POST, &path, &cluster, &body).await?;
         if answer.truncated {
             output::note("note: there are more objects than one answer holds; the rest was not compared");
         }
@@ -129,51 +151,4 @@ fn difference(one: &windlass_domain::diff::Difference, mark: &str) -> anyhow::Re
 
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), |text| format!("{text:?}"))
-}
-
-/// Every object of a file, or of the YAML and JSON files of a directory and those below it, in order of their names.
-fn manifests(path: &Path) -> anyhow::Result<Vec<Value>> {
-    let mut files = Vec::new();
-    collect(path, &mut files).with_context(|| path.display().to_string())?;
-    files.sort();
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    for file in files {
-        let name = file.display().to_string();
-        let text = std::fs::read_to_string(&file).with_context(|| name.clone())?;
-        bytes += text.len();
-        if bytes > MOST {
-            bail!("{name}: the manifests have more than {} MiB together", MOST >> 20);
-        }
-        for document in documents(&text, &Limits::default())
-            .map_err(|e| anyhow::anyhow!("{name}, line {}, column {}: {}", e.line, e.column, e.kind))?
-        {
-            match document.value.get("items").and_then(Value::as_array) {
-                Some(items) => found.extend(items.iter().cloned()),
-                None if document.value.get("kind").is_some() => found.push(document.value),
-                None => {}
-            }
-        }
-    }
-    if found.is_empty() {
-        bail!("{}: holds no manifest", path.display());
-    }
-    Ok(found)
-}
-
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        let is_manifest = path.extension().is_some_and(|ext| ["yaml", "yml", "json"].iter().any(|known| ext == *known));
-        // A link may lead back up.
-        if path.is_dir() && !path.is_symlink() {
-            collect(&path, files)?;
-        } else if path.is_file() && is_manifest {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::list::short;
 use super::name::NameArgs;
 use super::resources::{ResourceRows, read_all};
-use super::tree::{self, LiveTree};
+use super::tree::{self, LiveTree, TreeFormat};
 use crate::client::Client;
-use crate::output::{self, FormatArgs, age, table};
+use crate::output::{self, age, table};
 use crate::view::{Application, SyncWindow, Target};
 
 /// How many objects the overview shows at most.
@@ -17,15 +17,24 @@ const SHOWN: usize = 50;
 
 /// Show one application: source, targets, conditions, operations, and the objects that are not fine first.
 #[derive(Args)]
-#[command(after_help = "Example:\n  windlass app get web\n  windlass app get team/web -o yaml")]
+#[command(
+    after_help = "Example:\n  windlass app get web\n  windlass app get team/web -o yaml\n  windlass app get web -o tree --cluster eu-1"
+)]
 pub(crate) struct Get {
     #[command(flatten)]
     name: NameArgs,
     /// Look at the source first.
-    #[arg(long)]
+    #[arg(long, alias = "hard-refresh")]
     refresh: bool,
-    #[command(flatten)]
-    format: FormatArgs,
+    /// As in argocd; operations are always shown.
+    #[arg(long, hide = true)]
+    show_operation: bool,
+    /// On this cluster, for a tree; needed where the application is on more than one.
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// How to print.
+    #[arg(short = 'o', long, alias = "out", value_enum, default_value_t = TreeFormat::Table, value_name = "FORMAT")]
+    output: TreeFormat,
 }
 
 impl Get {
@@ -33,8 +42,11 @@ impl Get {
         if self.refresh {
             let _: Value = client.post(&self.name.below("refresh"), &json!({})).await?;
         }
+        let Some(format) = self.output.flat() else {
+            return tree::show(client, &self.name, self.cluster, self.output).await;
+        };
         let value: Value = client.get(&self.name.path(), &[]).await?;
-        if let Some(printed) = output::machine(self.format.output, &value, || vec![self.name.to_string()]) {
+        if let Some(printed) = output::machine(format, &value, || vec![self.name.to_string()]) {
             return printed;
         }
         let app: Application = serde_json::from_value(value)?;

@@ -27,7 +27,7 @@ pub(crate) struct GetResource {
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     filter_fields: Vec<String>,
     /// How to print.
-    #[arg(short = 'o', long, value_enum, default_value_t = ObjectFormat::Yaml, value_name = "FORMAT")]
+    #[arg(short = 'o', long, alias = "out", value_enum, default_value_t = ObjectFormat::Yaml, value_name = "FORMAT")]
     output: ObjectFormat,
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct Logs {
     #[arg(long, value_name = "TIME", value_parser = seconds, conflicts_with_all = ["since_seconds", "since_time"])]
     since: Option<u64>,
     /// The same in seconds.
-    #[arg(long, value_name = "SECONDS", conflicts_with = "since_time")]
+    #[arg(short = 's', long, value_name = "SECONDS", conflicts_with = "since_time")]
     since_seconds: Option<u64>,
     /// Only what was written since then: 2026-11-23T17:00:00Z.
     #[arg(long, value_name = "TIME")]

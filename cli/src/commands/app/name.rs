@@ -9,30 +9,68 @@ use crate::commands::parse;
 pub(super) struct NameArgs {
     /// Name, or namespace/name.
     #[arg(value_name = "NAME", value_parser = parse::application)]
-    pub(super) name: ApplicationName,
+    name: ApplicationName,
+    /// Namespace of the application, where the name says none.
+    #[arg(short = 'N', long, value_name = "NAMESPACE")]
+    app_namespace: Option<String>,
 }
 
 impl NameArgs {
+    /// Of an application that is known.
+    pub(super) fn of(name: ApplicationName) -> Self {
+        Self { name, app_namespace: None }
+    }
+
     /// The application's path in the API.
     pub(super) fn path(&self) -> [&str; 3] {
-        ["applications", &self.name.namespace, &self.name.name]
+        ["applications", self.namespace(), &self.name.name]
     }
 
     /// The path of something below it.
     pub(super) fn below<'a>(&'a self, what: &'a str) -> [&'a str; 4] {
-        ["applications", &self.name.namespace, &self.name.name, what]
+        ["applications", self.namespace(), &self.name.name, what]
     }
-}
 
-impl NameArgs {
     /// The path of something that its cluster is asked.
     pub(super) fn live<'a>(&'a self, what: &'a str) -> [&'a str; 5] {
-        ["applications", &self.name.namespace, &self.name.name, "live", what]
+        ["applications", self.namespace(), &self.name.name, "live", what]
+    }
+
+    fn namespace(&self) -> &str {
+        self.app_namespace.as_deref().unwrap_or(&self.name.namespace)
     }
 }
 
 impl std::fmt::Display for NameArgs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.name.fmt(f)
+        match &self.app_namespace {
+            Some(namespace) => write!(f, "{namespace}/{}", self.name.name),
+            None => self.name.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        name: NameArgs,
+    }
+
+    #[test]
+    fn the_namespace_is_in_the_name_or_in_its_flag() {
+        for (line, path, printed) in [
+            (&["x", "web"][..], ["applications", "argocd", "web"], "web"),
+            (&["x", "team/web"], ["applications", "team", "web"], "team/web"),
+            (&["x", "web", "-N", "team"], ["applications", "team", "web"], "team/web"),
+        ] {
+            let parsed = Line::parse_from(line).name;
+            assert_eq!((parsed.path(), parsed.to_string().as_str()), (path, printed), "{line:?}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! `windlass app resources`.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::name::NameArgs;
-use super::tree::{self, LiveTree};
+use super::tree::{self, LiveTree, TreeFormat};
 use crate::client::Client;
 use crate::output::{self, Format, table};
 use crate::view::{Page, Resource};
@@ -24,28 +24,8 @@ pub(crate) struct Resources {
     #[arg(long)]
     orphaned: bool,
     /// How to print.
-    #[arg(short = 'o', long, value_enum, default_value_t = ResourcesFormat::Table, value_name = "FORMAT")]
-    output: ResourcesFormat,
-}
-
-/// How objects are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ResourcesFormat {
-    /// For people.
-    Table,
-    /// For people, with more columns.
-    Wide,
-    /// Everything, as JSON.
-    Json,
-    /// Everything, as YAML.
-    Yaml,
-    /// Names only, one a line.
-    Name,
-    /// As a tree with everything that they own, asked of the cluster now.
-    Tree,
-    /// The same with images and addresses.
-    #[value(name = "tree=detailed")]
-    TreeDetailed,
+    #[arg(short = 'o', long, alias = "out", value_enum, default_value_t = TreeFormat::Table, value_name = "FORMAT")]
+    output: TreeFormat,
 }
 
 /// Objects, in the order in which they are shown.
@@ -53,17 +33,8 @@ pub(super) struct ResourceRows(Vec<Resource>);
 
 impl Resources {
     pub(crate) async fn run(self, client: &Client) -> anyhow::Result<()> {
-        let format = match self.output {
-            ResourcesFormat::Tree | ResourcesFormat::TreeDetailed => {
-                let value = tree::read(client, &self.name, self.cluster.clone(), false).await?;
-                let tree: LiveTree = serde_json::from_value(value)?;
-                return tree.print(self.output == ResourcesFormat::TreeDetailed);
-            }
-            ResourcesFormat::Table => Format::Table,
-            ResourcesFormat::Wide => Format::Wide,
-            ResourcesFormat::Json => Format::Json,
-            ResourcesFormat::Yaml => Format::Yaml,
-            ResourcesFormat::Name => Format::Name,
+        let Some(format) = self.output.flat() else {
+            return tree::show(client, &self.name, self.cluster.clone(), self.output).await;
         };
         if self.orphaned {
             return self.orphans(client, format).await;

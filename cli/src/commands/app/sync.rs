@@ -110,7 +110,7 @@ impl Sync {
         let mut begun = Vec::new();
         let mut refused = 0;
         for name in names {
-            let name = NameArgs { name };
+            let name = NameArgs::of(name);
             let started: Started = client.post(&name.below("sync"), &self.body()).await?;
             let ids = print(&started, "requested")?;
             refused += started.operations.len() - ids.len();

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,6 +23,26 @@ pub(crate) struct Tree {
     cluster: Option<String>,
     #[command(flatten)]
     format: FormatArgs,
+}
+
+/// How an application's objects are printed, flat or as a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TreeFormat {
+    /// For people.
+    Table,
+    /// For people, with more columns.
+    Wide,
+    /// Everything, as JSON.
+    Json,
+    /// Everything, as YAML.
+    Yaml,
+    /// Names only, one a line.
+    Name,
+    /// As a tree with everything that they own, asked of the cluster now.
+    Tree,
+    /// The same with images and addresses.
+    #[value(name = "tree=detailed")]
+    TreeDetailed,
 }
 
 /// The hub's answer.
@@ -76,6 +96,31 @@ impl Tree {
         }
         tree.print(self.format.output == Format::Wide)
     }
+}
+
+impl TreeFormat {
+    /// `None` for a tree.
+    pub(super) fn flat(self) -> Option<Format> {
+        match self {
+            Self::Table => Some(Format::Table),
+            Self::Wide => Some(Format::Wide),
+            Self::Json => Some(Format::Json),
+            Self::Yaml => Some(Format::Yaml),
+            Self::Name => Some(Format::Name),
+            Self::Tree | Self::TreeDetailed => None,
+        }
+    }
+}
+
+/// Asks for the tree and prints it.
+pub(super) async fn show(
+    client: &Client,
+    name: &NameArgs,
+    cluster: Option<String>,
+    format: TreeFormat,
+) -> anyhow::Result<()> {
+    let tree: LiveTree = serde_json::from_value(read(client, name, cluster, false).await?)?;
+    tree.print(format == TreeFormat::TreeDetailed)
 }
 
 /// Asks for the tree.

@@ -104,7 +104,7 @@ mod tests {
     use crate::view::Freshness;
 
     fn wait() -> Wait {
-        let name = NameArgs { name: windlass_domain::name::ApplicationName::parse("web").expect("a name") };
+        let name = NameArgs::of(windlass_domain::name::ApplicationName::parse("web").expect("a name"));
         Wait {
             name,
             sync: true,

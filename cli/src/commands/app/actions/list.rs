@@ -1,7 +1,8 @@
 //! `windlass app actions list`.
 
+use anyhow::bail;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::name::NameArgs;
 use super::{Action, Answer, Object, Parameter, Where};
@@ -26,25 +27,66 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client) -> anyhow::Result<()> {
-        let value: Value = self.at.ask(client, &self.name, self.kind.as_deref()).await?;
-        let answer: Answer = serde_json::from_value(value.clone())?;
-        let names = || {
-            let of = |object: &Object| {
-                let line = |action: &Action| format!("{} {}", object.key, action.name);
-                object.actions.iter().map(line).collect::<Vec<_>>()
-            };
-            answer.items.iter().flat_map(of).collect()
-        };
-        if let Some(printed) = output::machine(self.format.output, &value, names) {
-            return printed;
+        let clusters = self.at.clusters(client, &self.name).await?;
+        let several = clusters.len() > 1;
+        let (mut values, mut answers, mut failures) = (Vec::new(), Vec::new(), 0);
+        for cluster in clusters {
+            match self.at.ask::<Value>(client, &self.name, cluster.clone(), self.kind.as_deref()).await {
+                Ok(value) => {
+                    answers.push(serde_json::from_value::<Answer>(value.clone())?);
+                    values.push(value);
+                }
+                Err(error) if several => {
+                    failures += 1;
+                    let cluster = cluster.unwrap_or_default();
+                    output::note(&format!("{cluster}: {error:#}"));
+                    values.push(json!({"cluster": cluster, "error": format!("{error:#}")}));
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let rows = answer.items.iter().flat_map(rows).collect();
-        table::print(&["OBJECT", "ACTION", "DISABLED", "PARAMETERS", "REASON"], rows)?;
-        if answer.truncated {
-            output::note("there are more objects than one answer holds; select fewer with --kind or --resource-name");
+        let value = if several { json!({"clusters": values}) } else { values.pop().unwrap_or_default() };
+        let names = || answers.iter().flat_map(|answer| names(answer, several)).collect();
+        match output::machine(self.format.output, &value, names) {
+            Some(printed) => printed?,
+            None => print(&answers, several)?,
+        }
+        if failures > 0 {
+            bail!("{failures} clusters did not answer");
         }
         Ok(())
     }
+}
+
+fn names(answer: &Answer, several: bool) -> Vec<String> {
+    let of = |object: &Object| {
+        let line = |action: &Action| format!("{}{} {}", before(answer, several), object.key, action.name);
+        object.actions.iter().map(line).collect::<Vec<_>>()
+    };
+    answer.items.iter().flat_map(of).collect()
+}
+
+fn before(answer: &Answer, several: bool) -> String {
+    if several { format!("{} ", answer.cluster) } else { String::new() }
+}
+
+fn print(answers: &[Answer], several: bool) -> anyhow::Result<()> {
+    let columns = ["CLUSTER", "OBJECT", "ACTION", "DISABLED", "PARAMETERS", "REASON"];
+    let of = |answer: &Answer| -> Vec<Vec<String>> {
+        let rows = answer.items.iter().flat_map(rows);
+        let with = |mut row: Vec<String>| {
+            if several {
+                row.insert(0, answer.cluster.clone());
+            }
+            row
+        };
+        rows.map(with).collect()
+    };
+    table::print(&columns[usize::from(!several)..], answers.iter().flat_map(of).collect())?;
+    if answers.iter().any(|answer| answer.truncated) {
+        output::note("there are more objects than one answer holds; select fewer with --kind or --resource-name");
+    }
+    Ok(())
 }
 
 fn rows(object: &Object) -> Vec<Vec<String>> {
