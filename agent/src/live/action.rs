@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 use windlass_domain::action::{self, Change, Effect, ObjectActions, Offered, Ran, RunAction};
 use windlass_domain::customization::Actions as Scripts;
-use windlass_domain::manifest::{GroupKind, ResourceKey, group_of};
+use windlass_domain::manifest::{GroupKind, ResourceKey};
 use windlass_domain::question::{ObjectSelector, RefusalCode, Refused};
 
 use super::target::Target;
-use super::{resource, shown};
+use super::{ask, resource, shown};
 use crate::observe::Cluster;
 use crate::script::jq::Jq;
 use crate::script::{self, ActionScript, DiscoveryScript};
@@ -83,7 +83,12 @@ impl Actions {
     }
 
     /// Runs one action. What was begun is brought to its end also when nobody waits for the answer any more.
-    pub(super) async fn run(&self, target: &Target, application: Uuid, asked: RunAction) -> Result<Ran, Refused> {
+    pub(super) async fn run(&self, target: &Target, application: Uuid, mut asked: RunAction) -> Result<Ran, Refused> {
+        // A namespace that is not said is the application's own.
+        let namespaced = target.resource(&asked.object).is_some_and(|resource| resource.namespaced);
+        if namespaced && asked.object.namespace.is_empty() {
+            target.facts.owner.default_namespace.clone_into(&mut asked.object.namespace);
+        }
         let key = &asked.object;
         let said = self.said(application, key).await?;
         if let Some(why) = &said.frozen {
@@ -92,9 +97,9 @@ impl Actions {
         let object = resource::one(&self.cluster, target, key).await?;
         let object = object.ok_or_else(|| resource::none(&ObjectSelector::exactly(key)))?;
         let effect = self.effect(target, &asked, &object).await?;
-        let writes = write::prepare(target, key, &effect.changes)?;
+        let writes = write::prepare(target, key, &effect.changes).map_err(|refused| untold(key, refused))?;
         let notes = self.notes(&effect, &said, &object).await;
-        let (cluster, key) = (self.cluster.clone(), asked.object.clone());
+        let (cluster, key) = (self.cluster.writing_as(target.facts.write_as()), asked.object.clone());
         let carried_out = tokio::spawn(async move { write::carry_out(&cluster, &key, writes).await });
         let mut ran = carried_out.await.map_err(|_| {
             Refused::new(RefusalCode::Internal, "the action ended in a fault; the agent's log has it")
@@ -138,12 +143,10 @@ impl Actions {
         let given = action::allowed(offer, &asked.parameters).map_err(|error| invalid(&error))?;
         let (script, input) = (ActionScript::new(definition.script.clone()), object.clone());
         let returned = self.in_turn(move |clock| script.run(&input, &given, clock)).await;
-        let returned = returned.map_err(|error| match asked.object.is_secret() {
-            // Its words may hold what the Secret holds.
-            true => invalid(&"the script failed; what it says of a Secret is not told"),
-            false => invalid(&error),
-        })?;
-        action::scripted(object, returned).map_err(|error| invalid(&error))
+        let effect = returned
+            .map_err(|error| invalid(&error))
+            .and_then(|returned| action::scripted(object, returned).map_err(|error| invalid(&error)));
+        effect.map_err(|refused| untold(&asked.object, refused))
     }
 
     /// Runs a script where nothing else waits for it.
@@ -164,10 +167,11 @@ impl Actions {
 
     /// What a person is told beside what was done. What differences are ignored of is not put back.
     async fn notes(&self, effect: &Effect, said: &Said, object: &Value) -> Vec<String> {
-        let mut contested = Vec::new();
+        let (mut contested, mut unknown) = (Vec::new(), None);
         if let Some(manifest) = &said.manifest {
             // An expression that fails ignores nothing: the warning is one too many, not one too few.
-            let ignored = self.jq.ignored_as(&said.ignored, manifest, object).await.unwrap_or_default();
+            let ignored = self.jq.ignored_as(&said.ignored, manifest, object).await;
+            let ignored = ignored.map_err(|why| unknown = Some(why)).unwrap_or_default();
             let manifest = ignored.without(manifest);
             let patches = effect.changes.iter().filter_map(|change| match change {
                 Change::Patch(patch) => Some(patch),
@@ -175,16 +179,23 @@ impl Actions {
             });
             contested.extend(patches.flat_map(|patch| action::contested(patch, &manifest)));
         }
-        effect.note.iter().cloned().chain(action::warning(&contested, said.heals)).collect()
+        effect.note.iter().cloned().chain(action::warning(&contested, said.heals)).chain(unknown).collect()
     }
 
     async fn said(&self, application: Uuid, key: &ResourceKey) -> Result<Said, Refused> {
-        let stopping = || Refused::new(RefusalCode::Unavailable, "the agent is stopping");
-        let (reply, answer) = oneshot::channel();
-        let asked = Input::Said { application, key: key.clone(), reply };
-        self.engine.send(asked).await.map_err(|_| stopping())?;
-        let gone = || Refused::new(RefusalCode::NotFound, "the application has just left this cluster");
-        answer.await.map_err(|_| stopping())?.ok_or_else(gone)
+        let said = ask(&self.engine, |reply| Input::Said { application, key: key.clone(), reply }).await?;
+        said.ok_or_else(|| Refused::new(RefusalCode::NotFound, "the application has just left this cluster"))
+    }
+}
+
+/// What is said of what a script made of a Secret may hold what the Secret holds.
+fn untold(key: &ResourceKey, refused: Refused) -> Refused {
+    match key.is_secret() {
+        true => Refused::new(
+            refused.code,
+            "the script failed, or what it made is not possible; what is said of a Secret is not told",
+        ),
+        false => refused,
     }
 }
 
@@ -192,15 +203,4 @@ impl Actions {
 fn scripts(target: &Target, key: &ResourceKey) -> Option<Scripts> {
     let customizations = &target.facts.desired.as_ref()?.customizations;
     customizations.actions_of(&key.group, &key.kind).map(|(_, scripts)| scripts.clone())
-}
-
-/// The key of a new object, as far as it says.
-fn key_of(object: &Value) -> ResourceKey {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ResourceKey {
-        group: group_of(&text("/apiVersion")).to_owned(),
-        kind: text("/kind"),
-        namespace: text("/metadata/namespace"),
-        name: text("/metadata/name"),
-    }
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 use windlass_domain::canonical;
 use windlass_domain::diff::{self, Compared};
-use windlass_domain::manifest::{ResourceKey, group_of};
+use windlass_domain::manifest::ResourceKey;
 use windlass_domain::question::{DiffQuestion, DiffVerdict, Diffs, ObjectDiff, RefusalCode, Refused};
 
-use super::resource;
 use super::target::Target;
+use super::{ask, resource};
 use crate::observe::Cluster;
 use crate::script::jq::Jq;
 use crate::sync::apply::{Options, apply};
@@ -116,24 +116,12 @@ fn of(key: ResourceKey, verdict: DiffVerdict, compared: Compared, note: String) 
 
 /// What git says, as it would be applied.
 async fn of_git(engine: &mpsc::Sender<Input>, application: Uuid) -> Result<Wanted, Refused> {
-    let stopping = || Refused::new(RefusalCode::Unavailable, "the agent is stopping");
-    let (reply, answer) = oneshot::channel();
-    engine.send(Input::Manifests { application, reply }).await.map_err(|_| stopping())?;
-    Ok(answer.await.map_err(|_| stopping())?.into_iter().collect())
+    Ok(ask(engine, |reply| Input::Manifests { application, reply }).await?.into_iter().collect())
 }
 
 /// Live objects of another cluster, as they are.
 fn elsewhere(objects: Vec<Value>) -> Wanted {
-    let key = |object: &Value| {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        ResourceKey {
-            group: group_of(&text("/apiVersion")).to_owned(),
-            kind: text("/kind"),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name"),
-        }
-    };
-    objects.into_iter().map(|object| (key(&object), object)).collect()
+    objects.into_iter().map(|object| (ResourceKey::of(&object), object)).collect()
 }
 
 /// Manifests that somebody gave, marked and with namespaces as an apply would send them.

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use serde::Deserialize;
 use serde_json::Value;
 use windlass_domain::manifest::{ResourceKey, group_of};
 use windlass_domain::question::{EventLine, Events, ObjectSelector, Refused};
@@ -13,6 +12,7 @@ use super::target::Target;
 use super::{Around, refused, tree as live_tree};
 use crate::observe::Cluster;
 use crate::observe::client::JSON;
+use crate::observe::page::Page;
 use crate::observe::path::push_segment;
 
 /// Events in one answer.
@@ -21,19 +21,6 @@ const MOST: usize = 1000;
 const LOOKED_THROUGH: usize = 20_000;
 /// Asked for at once.
 const PAGE: usize = 500;
-
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: More,
-    items: Option<Vec<Value>>,
-}
-
-#[derive(Default, Deserialize)]
-struct More {
-    #[serde(default, rename = "continue")]
-    token: String,
-}
 
 /// The events of the objects that a selector fits, the newest first.
 pub(super) async fn get(around: &Around<'_>, target: &Target, of: &ObjectSelector) -> Result<Events, Refused> {
@@ -78,19 +65,19 @@ async fn of_namespace(
             path.push_str("&continue=");
             push_segment(&mut path, &token);
         }
-        let page = cluster.get::<Page>(&path, JSON).await;
+        let page = cluster.get::<Page<Value>>(&path, JSON).await;
         let page = page.map_err(|error| refused(&format!("events of namespace {namespace}"), &error))?;
-        for event in page.items.into_iter().flatten() {
+        for event in page.items() {
             looked += 1;
             let uid = event.pointer("/involvedObject/uid").and_then(Value::as_str).unwrap_or_default();
             if wanted.contains(uid) {
-                found.push(line(&event));
+                found.push(line(event));
             }
         }
-        if page.metadata.token.is_empty() || looked >= LOOKED_THROUGH {
-            return Ok(!page.metadata.token.is_empty());
+        page.next().clone_into(&mut token);
+        if token.is_empty() || looked >= LOOKED_THROUGH {
+            return Ok(!token.is_empty());
         }
-        token = page.metadata.token;
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures::StreamExt as _;
-use serde::Deserialize;
 use serde_json::Value;
-use windlass_domain::discovery::ApiResource;
-use windlass_domain::tree::{Member, Owner};
+use windlass_domain::discovery::{ApiResource, Discovery};
+use windlass_domain::tree::{Member, Owner, Tree};
 
 use super::Around;
 use super::target::Target;
 use crate::observe::client::{Error, JSON, METADATA_LIST};
+use crate::observe::page::Page;
 use crate::observe::{Cluster, path};
 
 /// Objects asked for at once: a page is held whole for a moment.
@@ -50,20 +50,6 @@ struct Collection {
     whole: bool,
 }
 
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: More,
-    /// `null` where there are none.
-    items: Option<Vec<Value>>,
-}
-
-#[derive(Default, Deserialize)]
-struct More {
-    #[serde(default, rename = "continue")]
-    token: String,
-}
-
 /// Kinds of which more than metadata is read: how they do, what runs in them, where they are reached.
 const WHOLE: [(&str, &str); 9] = [
     ("", "Pod"),
@@ -83,7 +69,7 @@ const NOT_SHOWN: [(&str, &str); 4] =
 /// Lists what may belong to a target.
 pub(super) async fn gather(around: &Around<'_>, target: &Target, breadth: Breadth) -> Gathered {
     let Around { cluster, owned } = *around;
-    owned.wanted();
+    owned.wanted(&target.facts.discovery);
     let mut gathered = Gathered::default();
     let mut due = Vec::new();
     for collection in collections(target, breadth) {
@@ -119,6 +105,28 @@ pub(super) async fn gather(around: &Around<'_>, target: &Target, breadth: Breadt
     gathered
 }
 
+/// Holds the kinds of which something in a tree is owned: the next question is answered without a LIST.
+pub(super) fn hold(around: &Around<'_>, target: &Target, tree: &Tree) {
+    let owned: BTreeSet<(&str, &str)> = tree
+        .nodes
+        .iter()
+        .filter(|node| !node.parents.is_empty())
+        .map(|node| (node.key.group.as_str(), node.key.kind.as_str()))
+        .collect();
+    let kinds = kinds(&target.facts.discovery);
+    let seen = owned.iter().filter_map(|kind| kinds.get(kind).map(|resource| (*resource, WHOLE.contains(kind))));
+    around.owned.seen(seen);
+}
+
+/// Every kind in one version: the first is as good as any, as metadata is the same in all.
+fn kinds(discovery: &Discovery) -> BTreeMap<(&str, &str), &ApiResource> {
+    let mut kinds = BTreeMap::new();
+    for resource in discovery.resources() {
+        kinds.entry((&*resource.group, &*resource.kind)).or_insert(resource);
+    }
+    kinds
+}
+
 /// The namespaces in which a target has objects, and its default one.
 pub(super) fn namespaces(target: &Target) -> BTreeSet<String> {
     let mut namespaces: BTreeSet<String> = target.facts.objects.keys().map(|key| key.namespace.clone()).collect();
@@ -130,13 +138,8 @@ pub(super) fn namespaces(target: &Target) -> BTreeSet<String> {
 fn collections(target: &Target, breadth: Breadth) -> Vec<Collection> {
     let namespaces = namespaces(target);
     let over_all = target.facts.objects.keys().any(|key| key.namespace.is_empty());
-    let mut kinds: BTreeMap<(&str, &str), &ApiResource> = BTreeMap::new();
-    for resource in target.facts.discovery.resources() {
-        // The first version is as good as any: metadata is the same in all.
-        kinds.entry((&resource.group, &resource.kind)).or_insert(resource);
-    }
     let mut found = Vec::new();
-    for ((group, kind), resource) in kinds {
+    for ((group, kind), resource) in kinds(&target.facts.discovery) {
         let wanted = match breadth {
             Breadth::Pods => (group, kind) == ("", "Pod") || (group, kind) == ("apps", "ReplicaSet"),
             Breadth::Everything => !NOT_SHOWN.iter().any(|(of, hidden)| *of == group && ["", kind].contains(hidden)),
@@ -158,10 +161,7 @@ fn collections(target: &Target, breadth: Breadth) -> Vec<Collection> {
 
 async fn list(cluster: &Cluster, collection: &Collection) -> Result<Vec<Member>, Error> {
     let resource = &collection.resource;
-    let api_version = match resource.group.as_str() {
-        "" => resource.version.clone(),
-        group => format!("{group}/{}", resource.version),
-    };
+    let api_version = resource.api_version();
     let collection_path = path::collection(resource, collection.namespace.as_deref());
     let accept = if collection.whole { JSON } else { METADATA_LIST };
     let (mut members, mut token) = (Vec::new(), String::new());
@@ -174,16 +174,17 @@ async fn list(cluster: &Cluster, collection: &Collection) -> Result<Vec<Member>,
             request.push_str("&continue=");
             path::push_segment(&mut request, &token);
         }
-        let page: Page = cluster.get(&request, accept).await?;
-        for mut object in page.items.into_iter().flatten() {
+        let page: Page<Value> = cluster.get(&request, accept).await?;
+        let next = page.next().to_owned();
+        for mut object in page.into_items() {
             object["apiVersion"] = Value::from(api_version.as_str());
             object["kind"] = Value::from(resource.kind.as_str());
             members.push(Member::of(&object));
         }
-        if page.metadata.token.is_empty() || members.len() > MOST {
+        if next.is_empty() || members.len() > MOST {
             return Ok(members);
         }
-        token = page.metadata.token;
+        token = next;
     }
 }
 

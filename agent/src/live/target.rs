@@ -1,13 +1,14 @@
 //! Which objects a target may be asked about.
 
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 use windlass_domain::discovery::ApiResource;
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::question::{RefusalCode, Refused};
 use windlass_domain::tree::{Owner, owners};
 
+use super::ask;
 use crate::observe::client::{Error, METADATA};
 use crate::observe::{Cluster, path};
 use crate::sync::facts::Facts;
@@ -28,10 +29,7 @@ pub(super) struct Target {
 impl Target {
     /// Asks the engine.
     pub(super) async fn ask(engine: &mpsc::Sender<Input>, application: Uuid) -> Result<Self, Refused> {
-        let stopping = || Refused::new(RefusalCode::Unavailable, "the agent is stopping");
-        let (reply, answer) = oneshot::channel();
-        engine.send(Input::Facts { application, reply }).await.map_err(|_| stopping())?;
-        let facts = answer.await.map_err(|_| stopping())?.ok_or_else(|| {
+        let facts = ask(engine, |reply| Input::Facts { application, reply }).await?.ok_or_else(|| {
             let words = "the cluster's agent has no such application yet: it is on its way, or gone";
             Refused::new(RefusalCode::NotFound, words)
         })?;

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use futures::StreamExt as _;
-use windlass_domain::health::{self, Health};
+use windlass_domain::health::{self, Health, HealthStatus};
 use windlass_domain::manifest::ResourceKey;
 use windlass_domain::question::{ObjectSelector, Refused, TreeQuestion};
 use windlass_domain::tree::{self, Node, Root, Tree};
 
 use super::Around;
-use super::gather::{Breadth, Gathered, gather, namespaces};
+use super::gather::{Breadth, Gathered, gather, hold, namespaces};
 use super::target::Target;
 use crate::observe::{Cluster, look};
 
@@ -28,6 +28,7 @@ pub(super) async fn get(around: &Around<'_>, target: &Target, wanted: &TreeQuest
     };
     orphans.retain(permitted);
     let mut tree = tree::build(&roots(target), members);
+    hold(around, target, &tree);
     // The project's rules hide children too (Argo CD).
     tree.nodes.retain(|node| node.parents.is_empty() || permitted(node));
     judge(around.cluster, target, &mut tree).await;
@@ -97,8 +98,11 @@ async fn judge(cluster: &Cluster, target: &Target, tree: &mut Tree) {
     }
 }
 
+/// `None` for one without a health: of a kind that is not served, gone meanwhile, or neutral.
 async fn assess(cluster: &Cluster, target: &Target, key: &ResourceKey) -> Option<Health> {
     let resource = target.facts.discovery.find_kind(&key.group, &key.kind)?;
-    let object = look::get(cluster, resource, key).await.ok()??;
-    health::assess(&object)
+    match look::get(cluster, resource, key).await {
+        Ok(object) => health::assess(&object?),
+        Err(error) => Some(Health::new(HealthStatus::Unknown, format!("could not be looked at: {error}"))),
+    }
 }

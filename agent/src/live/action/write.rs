@@ -11,7 +11,6 @@ use windlass_domain::question::{RefusalCode, Refused};
 
 use super::super::refused;
 use super::super::target::Target;
-use super::key_of;
 use crate::observe::client::{Error, JSON, request};
 use crate::observe::{Cluster, path};
 
@@ -37,7 +36,7 @@ fn permitted(target: &Target, object: &ResourceKey, change: &Change) -> Result<W
         let resource = target.resource(object).ok_or_else(|| not_served(object.group_kind()))?;
         return Ok(Write { key: object.clone(), resource: resource.clone(), change: change.clone() });
     };
-    let key = key_of(new);
+    let key = ResourceKey::of(new);
     let api_version = new.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     let resource = target.facts.discovery.find(api_version, &key.kind).ok_or_else(|| not_served(key.group_kind()))?;
     let key = key.in_namespace(&object.namespace, resource.namespaced);
@@ -66,7 +65,7 @@ pub(super) async fn carry_out(cluster: &Cluster, object: &ResourceKey, writes: V
         match made {
             Ok(done) => ran.done.push(done),
             Err(error) => {
-                let why = discreet(&write.key, error);
+                let why = discreet(object.is_secret() || write.key.is_secret(), error);
                 if ran.done.is_empty() {
                     return Err(refused(&object.to_string(), &why));
                 }
@@ -107,7 +106,7 @@ async fn patched(cluster: &Cluster, write: &Write, change: &Value) -> Result<Don
 async fn created(cluster: &Cluster, write: &Write, new: &Value) -> Result<Done, Error> {
     let at = path::collection(&write.resource, Some(&write.key.namespace));
     let answer = send((cluster, &write.key.namespace), Method::POST, &at, JSON, new).await?;
-    let name = key_of(&answer).name;
+    let name = ResourceKey::of(&answer).name;
     let name = if name.is_empty() { write.key.name.clone() } else { name };
     Ok(Done { key: ResourceKey { name, ..write.key.clone() }, created: true })
 }
@@ -125,10 +124,10 @@ async fn send(
     cluster.call(cluster.in_the_name(namespace, request)?, LIMIT).await?.json()
 }
 
-/// A refusal may quote the object.
-fn discreet(key: &ResourceKey, error: Error) -> Error {
+/// A refusal may quote the object, and what was made of a Secret may hold what that holds.
+fn discreet(is_secret: bool, error: Error) -> Error {
     match error {
-        Error::Refused(mut refusal) if key.is_secret() => {
+        Error::Refused(mut refusal) if is_secret => {
             "the apiserver refused it".clone_into(&mut refusal.message);
             refusal.causes.clear();
             Error::Refused(refusal)
