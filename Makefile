@@ -32,9 +32,9 @@ node: ## Build the programs of a real node once (kubelet, containerd, …), or s
 
 images: ## Images of hub and agent without engine or registry, in target/images (BIN_DIR=target/debug: of those programs)
 	@$(if $(BIN_DIR),,cargo build --release --locked -p windlass-hub && cargo build --release --locked -p windlass-agent)
-	@cargo run --quiet --locked -p windlass-images -- --bin-dir $(or $(BIN_DIR),target/release)
+	@cargo run --quiet --locked -p windlass-images -- --bin-dir $(or $(BIN_DIR),$${CARGO_TARGET_DIR:-target}/release)
 
-images-check: build
+images-check: build ## Make the images twice and compare: the same bytes, not for root, with everything that they need
 	@scripts/images-check
 
 build: ## Compile everything that the demo and the tests run

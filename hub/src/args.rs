@@ -51,6 +51,9 @@ pub struct Args {
     /// How Pods reach the hub, of --in-cluster: a name of its Service.
     #[arg(long, default_value = "windlass-hub.windlass.svc", value_name = "HOST")]
     pub in_cluster_host: String,
+    /// Of --in-cluster: hand over the first admin's token, and do not register this cluster.
+    #[arg(long, requires = "in_cluster")]
+    pub without_own_cluster: bool,
     /// The files of the Pod's service account.
     #[arg(long, default_value = "/var/run/secrets/kubernetes.io/serviceaccount", value_name = "DIR", hide = true)]
     pub service_account_dir: PathBuf,
@@ -176,6 +179,7 @@ impl TryFrom<Args> for Config {
                 host: args.in_cluster_host,
                 api_port: args.api_listen.port(),
                 agents_port: args.agents_listen.port(),
+                own_cluster: !args.without_own_cluster,
             }),
             names: args.names,
             poll_interval: args.poll_interval,

@@ -42,6 +42,8 @@ pub struct InCluster {
     pub api_port: u16,
     /// The Service's port for agents.
     pub agents_port: u16,
+    /// Whether the cluster is registered; otherwise only the first administrator's token is handed over.
+    pub own_cluster: bool,
 }
 
 /// What it works with.
@@ -90,6 +92,9 @@ pub async fn run(place: InCluster, parts: Parts) {
 async fn once(place: &InCluster, parts: &Parts) -> Result<bool, Error> {
     let apiserver = Apiserver::of_pod(&place.service_account, &parts.clock)?;
     hand_over_token(&apiserver, parts).await?;
+    if !place.own_cluster {
+        return Ok(true);
+    }
     let cluster = own_cluster(parts).await?;
     parts.store.set_agents_address(cluster, Some(&format!("{}:{}", place.host, place.agents_port))).await?;
     let joined = parts.store.cluster_view(CLUSTER).await?.is_some_and(|view| view.certificate_not_after.is_some());

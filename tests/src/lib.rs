@@ -29,6 +29,7 @@ pub mod faults;
 pub mod fleet;
 pub mod folder;
 pub mod git_server;
+pub mod helm;
 pub mod https;
 pub mod hub;
 pub mod invariants;

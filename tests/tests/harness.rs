@@ -1,6 +1,8 @@
 //! Each part of the harness does what scenarios count on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+#[path = "harness/charts.rs"]
+mod charts;
 #[path = "harness/deploy.rs"]
 mod deploy;
 
