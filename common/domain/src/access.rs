@@ -14,7 +14,7 @@ pub struct Principal {
 /// Permission for an action on objects of a resource; `*` is a wildcard that also crosses `/` (Argo CD's RBAC globs).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// `applications`, `clusters`, `repositories`, `operations`, `projects` or `*`.
+    /// `applications`, `clusters`, `repositories`, `operations`, `projects`, `settings` or `*`.
     pub resource: String,
     /// `get`, `create`, `update`, `delete`, `sync`, ... or `*`.
     pub action: String,

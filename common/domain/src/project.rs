@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::application::Metadata;
+use crate::manifest::value_of;
 use crate::name::{InvalidName, subdomain};
 use crate::time::Timestamp;
 
@@ -18,6 +19,7 @@ mod fence;
 mod orphan;
 mod pattern;
 mod repository;
+mod service_account;
 mod sync_window;
 
 pub use admit::{Admission, Source, Violation, admit};
@@ -26,6 +28,7 @@ pub use fence::{Fence, KindRule};
 pub use orphan::OrphanRule;
 pub use pattern::{KindPattern, NamePattern};
 pub use repository::InvalidRepositoryPattern;
+pub use service_account::DestinationServiceAccount;
 pub use sync_window::SyncWindow;
 
 /// The project of applications that name none. It is made permissive, may be edited, and is never deleted.
@@ -87,6 +90,9 @@ pub struct ProjectSpec {
     /// When its applications may sync.
     #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub sync_windows: Vec<SyncWindow>,
+    /// As whom its applications are written.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub destination_service_accounts: Vec<DestinationServiceAccount>,
     /// Fields that this version keeps as they were given and does not act on.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -190,7 +196,7 @@ impl AppProject {
 }
 
 fn manifest_value(name: &str, metadata: &Metadata, spec: &ProjectSpec) -> Value {
-    let mut meta = serde_json::to_value(metadata).unwrap_or_default();
+    let mut meta = value_of(metadata);
     meta["name"] = Value::from(name);
     meta["namespace"] = Value::from(crate::name::DEFAULT_NAMESPACE);
     serde_json::json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": meta, "spec": spec})

@@ -37,6 +37,12 @@ pub(super) fn check(spec: &ProjectSpec) -> Result<(), InvalidProject> {
     for (at, window) in spec.sync_windows.iter().enumerate() {
         check_window(&format!("spec.syncWindows[{at}]"), window)?;
     }
+    counted("spec.destinationServiceAccounts", spec.destination_service_accounts.len())?;
+    for (at, account) in spec.destination_service_accounts.iter().enumerate() {
+        account
+            .check()
+            .map_err(|(part, problem)| field(&format!("spec.destinationServiceAccounts[{at}].{part}"), problem))?;
+    }
     Ok(())
 }
 
