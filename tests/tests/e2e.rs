@@ -92,6 +92,7 @@ scenarios! {
     agent_back_within_grace_renews,
     refused_renewal_is_explained,
     identity {
+        floods_of_handshakes_take_no_memory,
         revoked_cluster_is_cut_off_and_joins_again,
         two_agents_of_one_identity_are_quarantined,
         cluster_that_was_away_for_long_only_reports,
@@ -202,6 +203,14 @@ scenarios! {
         helm_hooks_and_skipped_objects,
         missing_kind_stops_nobody_else,
     },
+    sentences {
+        helm_weights_are_waves,
+        last_step_is_not_waited_for,
+        what_vanishes_while_it_is_waited_for_fails_the_sync,
+        hook_of_two_phases_runs_in_both,
+        failed_predelete_hook_is_made_again,
+        nothing_is_pruned_or_healed_unasked,
+    },
     options {
         force_recreates_what_cannot_be_changed,
         replace_drops_what_others_added,
@@ -223,11 +232,24 @@ scenarios! {
         proxy_leads_an_agent_to_its_hub,
         impersonating_agent_writes_with_the_namespaces_rights,
     },
+    rejoin {
+        revoked_agent_in_its_cluster_joins_again_by_one_command,
+        install_link_outlives_a_restart_of_the_hub,
+        certificate_that_a_restored_store_has_forgotten_is_approved,
+    },
     upgrades {
         agent_is_upgraded_and_the_old_one_gives_way,
         image_that_never_comes_is_taken_back_and_stops_the_upgrade,
         new_agent_that_hangs_or_dies_is_taken_back_by_the_old_one,
         deployment_of_the_agent_pauses_all_writes,
+    },
+    install {
+        context_of_kubectl_does_it_all,
+        charts_install_what_an_agent_joins_with_and_leave_nothing,
+        hub_of_the_base_is_taken_away_whole,
+        agent_of_some_namespaces_cannot_write_elsewhere,
+        project_names_the_account_that_writes,
+        impersonating_agent_acts_with_the_namespaces_rights,
     },
     live {
         live_object_is_shown_and_its_secrets_are_not,

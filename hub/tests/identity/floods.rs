@@ -1,4 +1,4 @@
-//! T18: floods of handshakes, resets and oversized frames: others go on.
+//! T3, T18: floods of handshakes, resets and oversized frames: others go on.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,7 @@ mod calls;
 mod clones;
 mod floods;
 mod forged;
+mod paths;
 mod revoked;
 mod rotation;
 mod tokens;

@@ -20,14 +20,6 @@ use super::stage::{EU, own_fleet, plane};
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3600);
 
-async fn cli(fleet: &Fleet, folder: &Path) -> Result<Cli> {
-    let cli = Cli::new(folder)?;
-    let (url, token, ca) = (fleet.hub().url(), fleet.hub().token_file()?, fleet.hub().ca_file());
-    let (token, ca) = (token.display().to_string(), ca.display().to_string());
-    cli.must(&["login", &url, "--token-file", &token, "--ca", &ca]).await?;
-    Ok(cli)
-}
-
 async fn settled(fleet: &Fleet, name: &str) -> Result<App> {
     let mut app = App::new(fleet, name, Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
     let commit = app.commit(&message_application("hello")).await?;
@@ -51,7 +43,7 @@ pub(crate) async fn revoked_cluster_is_cut_off_and_joins_again() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut fleet = own_fleet("revoked").await?;
     let mut app = settled(&fleet, "revoked").await?;
-    let cli = cli(&fleet, folder.path()).await?;
+    let cli = Cli::logged_in(folder.path(), fleet.hub()).await?;
     let shown = cli.must(&["cluster", "get", EU]).await?;
     for field in ["Trust:", "Identity:", "Serial:", "days left", "From:"] {
         ensure!(shown.contains(field), "{field} is not shown: {shown}");
@@ -186,7 +178,7 @@ pub(crate) async fn cluster_is_removed_with_its_objects() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let fleet = own_fleet("cascade").await?;
     let app = settled(&fleet, "cascade").await?;
-    let cli = cli(&fleet, folder.path()).await?;
+    let cli = Cli::logged_in(folder.path(), fleet.hub()).await?;
     cli.must(&["cluster", "remove", EU, "--cascade", "--yes"]).await?;
     let gone = || async { fleet.api().call(reqwest::Method::GET, &format!("/api/v1/clusters/{EU}"), None).await };
     wait_for("the cluster to be gone", SOON, gone, |answer| (answer.status == 404).then_some(())).await?;
@@ -243,5 +235,61 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
             std::fs::copy(entry.path(), target).map(drop)?
         }
     }
+    Ok(())
+}
+
+/// A wave of strangers: some say nothing, some go at once, some speak no TLS, some stop in the middle of their first word.
+async fn wave(address: std::net::SocketAddr) {
+    use tokio::io::AsyncWriteExt as _;
+    let hello = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03];
+    let mut strangers = tokio::task::JoinSet::new();
+    for number in 0..600 {
+        strangers.spawn(async move {
+            let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else { return };
+            let said = match number % 4 {
+                0 => stream.set_zero_linger(),
+                1 => stream.write_all(&[0xff; 16 * 1024]).await,
+                2 => stream.write_all(&hello).await,
+                _ => Ok(()),
+            };
+            // Who was reset by the hub is one of those that this is about.
+            drop(said);
+        });
+    }
+    while strangers.join_next().await.is_some() {}
+}
+
+fn resident(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    line.trim().trim_end_matches(" kB").parse().context("a number")
+}
+
+/// The first wave fills what is kept for connections; more of them must not add to it.
+pub(crate) async fn floods_of_handshakes_take_no_memory() -> Result<()> {
+    const MORE_KIB: u64 = 16 * 1024;
+    let mut fleet = own_fleet("flood").await?;
+    let mut app = settled(&fleet, "flood").await?;
+    let agents = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, fleet.hub().agents_port()));
+    let pid = fleet.hub_mut().process().pid();
+    for _ in 0..2 {
+        wave(agents).await;
+    }
+    let warm = resident(pid)?;
+    for _ in 0..8 {
+        wave(agents).await;
+    }
+    let after = resident(pid)?;
+    super::stage::tell(&format!(
+        "the hub's memory after 1,200 and 6,000 strangers: {} and {} MiB",
+        warm / 1024,
+        after / 1024
+    ));
+    ensure!(after <= warm + MORE_KIB, "from {warm} to {after} KiB");
+    let log = std::fs::read_to_string(fleet.member(EU)?.agent.log_file())?;
+    ensure!(!log.contains("no session with the hub"), "the agent lost its session: {log}");
+    let commit = app.commit(&[("configmap.yaml", message_of("after the flood"))]).await?;
+    app.settles_at(&commit).await?;
+    fleet.finish();
     Ok(())
 }

@@ -81,3 +81,38 @@ fn what_is_printed_reads_back_and_holds_the_join_file() {
     let secret = all.iter().find(|object| object["kind"] == "Secret").expect("a Secret");
     assert_eq!(secret["stringData"][JOIN_ENTRY], r#"{"token":"a.b"}"#);
 }
+
+/// V37: who takes over an agent of these profiles starts no Pod, becomes no other account and gives itself no rights.
+#[test]
+fn outside_the_namespaces_it_was_given_an_agent_starts_nothing_and_becomes_nobody() {
+    let given =
+        InstallOptions { profile: Profile::Namespaces, namespaces: vec!["given".into()], ..InstallOptions::default() };
+    let impersonate = InstallOptions { profile: Profile::Impersonate, ..InstallOptions::default() };
+    let text = |value: &Value, key: &str| -> Vec<String> {
+        let list = value[key].as_array().cloned().unwrap_or_default();
+        list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    for options in [given, impersonate] {
+        for role in objects(&options, IMAGE, None).iter().filter(|object| object["rules"].is_array()) {
+            if role["metadata"]["namespace"] == "given" {
+                continue;
+            }
+            for rule in role["rules"].as_array().expect("rules") {
+                let (resources, verbs) = (text(rule, "resources"), text(rule, "verbs"));
+                let changes = verbs.iter().any(|verb| !["get", "list", "watch"].contains(&verb.as_str()));
+                let allowed = match resources.as_slice() {
+                    [one] if one == "secrets" || one == "leases" => role["kind"] == "Role",
+                    [one] if one == "deployments" => {
+                        verbs.iter().all(|verb| verb != "create" && verb != "delete")
+                            && rule["resourceNames"] == json!([NAME])
+                    }
+                    [one] if one == "serviceaccounts" => {
+                        verbs == ["impersonate"] && options.profile == Profile::Impersonate
+                    }
+                    _ => !changes,
+                };
+                assert!(allowed, "{:?}: {} may {rule}", options.profile, role["metadata"]["name"]);
+            }
+        }
+    }
+}

@@ -10,8 +10,12 @@ use windlass_store::{ApplicationQuery, ListQuery, SqlStore, Store};
 use crate::contract;
 use crate::fixture::{at, commit, hello, name, rendered};
 
-const FIRST: &str = include_str!("../../migrations/0001_initial.sql");
-const ROWS_OF_FIRST: &str = include_str!("versions/0001.sql");
+/// The migrations up to each version, and the rows that it left.
+const VERSIONS: [(&str, &str); 3] = [
+    (include_str!("../../migrations/0001_initial.sql"), include_str!("versions/0001.sql")),
+    (include_str!("../../migrations/0002_wider.sql"), include_str!("versions/0002.sql")),
+    (include_str!("../../migrations/0003_identity_and_live.sql"), include_str!("versions/0003.sql")),
+];
 
 /// What the first version's hub had told its agents of the rows of `eu-1` and `us-1`.
 const DIGESTS: [(&str, &str); 2] = [
@@ -20,9 +24,16 @@ const DIGESTS: [(&str, &str); 2] = [
 ];
 
 async fn from_first(bed: &crate::bed::Bed) -> SqlStore {
-    let version =
-        "CREATE TABLE schema_version (version BIGINT PRIMARY KEY); INSERT INTO schema_version (version) VALUES (1);";
-    bed.become_older(&format!("{version} {FIRST}"), ROWS_OF_FIRST).await;
+    from_version(bed, 1).await
+}
+
+/// The store of an installation that stopped at a version, opened by this build.
+async fn from_version(bed: &crate::bed::Bed, version: usize) -> SqlStore {
+    let mut script = "CREATE TABLE schema_version (version BIGINT PRIMARY KEY);".to_owned();
+    for (number, (migration, _)) in (1..).zip(&VERSIONS[..version]) {
+        script.push_str(&format!(" INSERT INTO schema_version (version) VALUES ({number});\n{migration}\n;"));
+    }
+    bed.become_older(&script, VERSIONS[version - 1].1).await;
     bed.again().await
 }
 
@@ -30,10 +41,32 @@ async fn uid(store: &SqlStore, cluster: &str) -> Uuid {
     store.cluster_view(cluster).await.expect("read").expect("there").cluster.uid
 }
 
+/// What the second version has, and all later ones.
+async fn of_the_second(store: &SqlStore) {
+    assert_eq!(store.secret("ca-key").await.expect("read").expect("there").expose(), b"key");
+    assert_eq!(store.list_clusters(&ListQuery::default()).await.expect("a page").total, 2);
+    let page = store.list_applications(&ApplicationQuery::default()).await.expect("a page");
+    assert_eq!(page.items.len(), 3);
+    assert!(store.project("default").await.expect("read").is_some());
+    let web = store.application_view(&name("web")).await.expect("read").expect("there");
+    let uid = web.application.uid;
+    let history = store.history(uid, None, &ListQuery::default()).await.expect("a page");
+    assert_eq!(history.items.iter().map(|entry| entry.revision.as_str()).collect::<Vec<_>>(), ["one"]);
+    assert_eq!(store.freezes().await.expect("read").len(), 1);
+    let events = store.events(Some(&name("web")), &ListQuery::default()).await.expect("a page");
+    assert_eq!(events.items.first().map(|event| event.message.as_str()), Some("held at one"));
+    assert_eq!(store.contents(web.targets[0].cluster, &[]).await.expect("contents").len(), 0);
+    for (cluster, digest) in DIGESTS {
+        let delta = store.delta(self::uid(store, cluster).await, None).await.expect("a delta");
+        assert_eq!(delta.digest.to_string(), digest, "{cluster}: agents hold these rows");
+        DesiredState::default().advanced(None, &delta).expect("what an agent makes of the rows has this digest");
+    }
+}
+
 contract! {
     async fn the_first_versions_rows_are_all_readable(bed: Bed) {
         let store = from_first(&bed).await;
-        assert_eq!(SqlStore::schema_version(), 3, "a newer schema needs rows of the third version here");
+        assert_eq!(SqlStore::schema_version(), 4, "a newer schema needs rows of the fourth version here");
         assert_eq!(store.secret("ca-key").await.expect("read").expect("there").expose(), b"key");
         assert!(store.principal_by_token(Uuid::from_u128(11), [5; 32], at(1)).await.expect("read").is_some());
         let repository = store.repository("https://git.example/shop/web").await.expect("read").expect("there");
@@ -69,6 +102,29 @@ contract! {
         assert!(changes.iter().any(|change| change.deleted) && changes.len() > 5);
         let leaving = store.application_view(&name("leaving")).await.expect("read").expect("there");
         assert!(leaving.application.deletion.is_some() && leaving.targets[0].removing.is_some());
+    }
+
+    async fn the_second_versions_rows_are_all_readable(bed: Bed) {
+        let store = from_version(&bed, 2).await;
+        of_the_second(&store).await;
+        let eu = store.cluster_view("eu-1").await.expect("read").expect("there");
+        assert_eq!((eu.removal, eu.agents_address), (None, None));
+        let identity = store.identity(eu.cluster.uid).await.expect("read");
+        assert_eq!(identity.next.as_deref(), Some("0a0b"), "what its certificates say");
+        assert_eq!(store.certificate("0a0b").await.expect("read").expect("there").authority, 0);
+        assert_eq!(store.settings().await.expect("settings").revision, 0);
+    }
+
+    async fn the_third_versions_rows_are_all_readable(bed: Bed) {
+        let store = from_version(&bed, 3).await;
+        of_the_second(&store).await;
+        let identity = store.identity(uid(&store, "eu-1").await).await.expect("read");
+        assert_eq!((identity.current.as_deref(), identity.alerts.len()), (Some("0a0b"), 1));
+        assert!(identity.forgotten.is_empty());
+        assert_eq!(store.authorities().await.expect("read").len(), 1);
+        assert_eq!(store.agents_address(uid(&store, "us-1").await).await.expect("read").as_deref(), Some("other.example:8444"));
+        assert_eq!(store.settings().await.expect("settings").revision, 30);
+        assert!(store.upgrades(10).await.expect("read").is_empty());
     }
 
     async fn agents_of_the_first_version_go_on_where_they_were(bed: Bed) {
