@@ -241,6 +241,7 @@ scenarios! {
         agent_is_upgraded_and_the_old_one_gives_way,
         image_that_never_comes_is_taken_back_and_stops_the_upgrade,
         new_agent_that_hangs_or_dies_is_taken_back_by_the_old_one,
+        agent_outside_its_cluster_is_named_as_not_upgradable,
         deployment_of_the_agent_pauses_all_writes,
     },
     install {

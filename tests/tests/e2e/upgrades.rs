@@ -6,11 +6,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use windlass_tests::app::SOON;
+use windlass_tests::cli::Cli;
 use windlass_tests::objects::{Objects, deployment};
 use windlass_tests::pod::{AGENT, NAMESPACE, Pod};
 use windlass_tests::wait::wait_for;
 
 use super::registration::Desk;
+use super::stage::{EU, own_fleet};
 
 const NEXT: &str = "windlass-agent:next";
 /// The least that the command line takes.
@@ -151,7 +153,20 @@ pub(crate) async fn new_agent_that_hangs_or_dies_is_taken_back_by_the_old_one() 
     Ok(())
 }
 
-/// An agent that is a process, and one whose project of `kubectl` pauses it.
+pub(crate) async fn agent_outside_its_cluster_is_named_as_not_upgradable() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let fleet = own_fleet("upgrade-outside").await?;
+    let cli = Cli::logged_in(folder.path(), fleet.hub()).await?;
+    let all = cli.run(&["cluster", "upgrade", "--all", "--wait"]).await?;
+    ensure!(all.code != Some(0) && all.stderr.contains("not upgradable from here"), "{}", all.stderr);
+    ensure!(all.stderr.contains("a process outside the cluster"), "{}", all.stderr);
+    let shown = cli.must(&["cluster", "get", EU]).await?;
+    ensure!(shown.contains("NotPossible") && shown.contains("Connected"), "{shown}");
+    fleet.finish();
+    Ok(())
+}
+
+/// The annotation that works while the hub is away.
 pub(crate) async fn deployment_of_the_agent_pauses_all_writes() -> Result<()> {
     let desk = Desk::new("paused-agent").await?;
     let _pod = desk.installed("new-1", &[]).await?;
