@@ -3,12 +3,7 @@
 //!
 //! ```no_run
 //! # async fn example(folder: &std::path::Path) -> anyhow::Result<()> {
-//! use windlass_tests::control_plane::{ControlPlane, ControlPlaneOptions};
-//! use windlass_tests::node::{Network, Node};
-//! let network = std::sync::Arc::new(Network::claim()?);
-//! let options = ControlPlaneOptions::for_a_real_node(network.host());
-//! let plane = ControlPlane::start(&folder.join("plane"), options).await?;
-//! let node = Node::start(&folder.join("node"), &plane, network).await?;
+//! let (plane, node) = windlass_tests::node::cluster(folder).await?;
 //! node.import(&folder.join("image.tar")).await?;
 //! # Ok(()) }
 //! ```
@@ -27,7 +22,7 @@ use kube::Api;
 use windlass_images::layer::Layer;
 use windlass_images::layout::{Image, Layers};
 
-use crate::control_plane::{ControlPlane, is_ready};
+use crate::control_plane::{ControlPlane, ControlPlaneOptions, is_ready};
 use crate::process::Process;
 use crate::wait::{wait_for, wait_until};
 
@@ -53,6 +48,15 @@ pub struct Node {
     network: Arc<Network>,
     folder: PathBuf,
     programs: PathBuf,
+}
+
+/// A control plane in `folder/plane`, and one real node of it in `folder/node`. The node is dropped first.
+pub async fn cluster(folder: &Path) -> Result<(ControlPlane, Node)> {
+    let network = Arc::new(Network::claim()?);
+    let options = ControlPlaneOptions::for_a_real_node(network.host()).audited();
+    let plane = Box::pin(ControlPlane::start(&folder.join("plane"), options)).await?;
+    let node = Box::pin(Node::start(&folder.join("node"), &plane, network)).await?;
+    Ok((plane, node))
 }
 
 // === impl Node ===

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a transcript is its purpose")]
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -27,6 +28,9 @@ struct Args {
     /// Leave everything running until Ctrl-C, also without a terminal.
     #[arg(long)]
     keep: bool,
+    /// Show nothing: keep a cluster with a real node in this folder, for a test that kills what keeps it.
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    hold_node: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -48,6 +52,9 @@ async fn main() -> ExitCode {
 }
 
 async fn tell(args: &Args) -> Result<()> {
+    if let Some(folder) = &args.hold_node {
+        return node::hold(folder).await;
+    }
     let started = Instant::now();
     transcript::begin();
     let mut folder = Folder::create("demo")?;

@@ -76,6 +76,13 @@ impl RealCluster {
     }
 }
 
+/// Has a node in `folder` until it is killed; the node's mark is then in `folder/mark`. A scenario kills it, to see what is left.
+pub(crate) async fn hold(folder: &Path) -> Result<()> {
+    let (_plane, node) = node::cluster(folder).await?;
+    std::fs::write(folder.join("mark"), node.mark()).context("telling the node's mark")?;
+    std::future::pending().await
+}
+
 async fn start(folder: PathBuf, network: Arc<Network>) -> Result<RealCluster> {
     let started = Instant::now();
     let options = ControlPlaneOptions::for_a_real_node(network.host());
