@@ -105,9 +105,9 @@ pub(crate) async fn certificate_that_a_restored_store_has_forgotten_is_approved(
             .await?;
     let next = format!("windlass cluster approve {CLUSTER} --serial {serial}");
     ensure!(waits["identity"]["nextStep"].to_string().contains(&next), "{waits}");
-    let other = desk.cli.run(&["cluster", "approve", CLUSTER, "--serial", "0123"]).await?;
+    let other = desk.cli.run(&["cluster", "approve", CLUSTER, "--serial", "0123", "--yes"]).await?;
     ensure!(other.code != Some(0), "any number was approved");
-    desk.cli.must(&["cluster", "approve", CLUSTER, "--serial", &serial]).await?;
+    desk.cli.must(&["cluster", "approve", CLUSTER, "--serial", &serial, "--yes"]).await?;
     let back = cluster_where(&desk, "it to be trusted again", is_trusted).await?;
     ensure!(back["certificate"]["serial"] == serial.as_str(), "{back}");
     desk.finish();

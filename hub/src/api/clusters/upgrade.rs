@@ -96,6 +96,10 @@ pub(crate) async fn create(
     let (store, now) = (&shared.state.store, shared.state.clock.now());
     let clusters = chosen(&body, store.clusters().await?)?;
     for cluster in &clusters {
+        // Who may not see a cluster does not learn that it is there.
+        if body.clusters.contains(&cluster.name) && !caller.may(route::CLUSTERS, route::GET, &cluster.name) {
+            return Err(ApiError::not_found("cluster", &cluster.name));
+        }
         caller.require(route::CLUSTERS, route::UPDATE, &cluster.name)?;
     }
     let upgrade = Upgrade {
@@ -251,7 +255,7 @@ fn is_tag(text: &str) -> bool {
 fn patience(body: &UpgradeBody) -> Result<u32> {
     let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     let limits = (seconds(PATIENCE_LIMITS.0), seconds(PATIENCE_LIMITS.1));
-    limited("timeoutSeconds", body.timeout_seconds.unwrap_or(seconds(PATIENCE)), limits)
+    limited("timeoutSeconds", body.timeout_seconds.unwrap_or_else(|| seconds(PATIENCE)), limits)
 }
 
 fn limited(name: &'static str, value: u32, (least, most): (u32, u32)) -> Result<u32> {
