@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
 use crate::binaries;
+use crate::hub::Hub;
 
 /// The command line with a configuration file of its own.
 #[derive(Debug, Clone)]
@@ -32,6 +33,14 @@ impl Cli {
     pub fn new(folder: &Path) -> Result<Self> {
         let program = binaries::find("windlass")?;
         Ok(Self { program, config: folder.join("windlass-config.yaml"), folder: folder.to_owned() })
+    }
+
+    /// One that runs in `folder`, logged in to a hub as its first administrator.
+    pub async fn logged_in(folder: &Path, hub: &Hub) -> Result<Self> {
+        let cli = Self::new(folder)?;
+        let (token, ca) = (hub.token_file()?.display().to_string(), hub.ca_file().display().to_string());
+        cli.must(&["login", &hub.url(), "--token-file", &token, "--ca", &ca]).await?;
+        Ok(cli)
     }
 
     /// The file of contexts and credentials, for `WINDLASS_CONFIG`.

@@ -38,10 +38,7 @@ pub(crate) async fn commit_becomes_healthy_on_two_clusters() -> Result<()> {
         ensure!(running["status"]["availableReplicas"] == 2, "{}", running["status"]);
     }
 
-    let cli = Cli::new(fleet.folder())?;
-    let (hub, token, ca) = (fleet.hub(), fleet.hub().token_file()?, fleet.hub().ca_file());
-    let (token, ca) = (token.display().to_string(), ca.display().to_string());
-    cli.must(&["login", &hub.url(), "--token-file", &token, "--ca", &ca]).await?;
+    let cli = Cli::logged_in(fleet.folder(), fleet.hub()).await?;
     let listed = cli.must(&["app", "list"]).await?;
     let row = listed.lines().find(|line| line.contains(NAME)).unwrap_or_default();
     ensure!(row.contains("Synced") && row.contains("Healthy") && row.contains(&commit[..7]), "{listed}");

@@ -3,18 +3,13 @@
 use anyhow::{Context as _, Result, ensure};
 use windlass_tests::app::{App, Destination, Policy, message_application};
 use windlass_tests::cli::Cli;
-use windlass_tests::folder::Folder;
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, US, shared};
+use super::stage::{EU, US, cli, shared};
 
 pub(crate) async fn explain_names_what_blocks() -> Result<()> {
     let fleet = shared().await?;
-    let mut folder = Folder::create("explain")?;
-    let cli = Cli::new(folder.path())?;
-    let token = fleet.hub().token_file()?.display().to_string();
-    let ca = fleet.hub().ca_file().display().to_string();
-    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
+    let (mut folder, cli) = cli(fleet, "explain").await?;
     let mut app = App::new(fleet, "explained", Destination::Cluster(EU.to_owned()), Policy::Manual).await?;
     let first = app.commit(&message_application("hello")).await?;
     app.create().await?;

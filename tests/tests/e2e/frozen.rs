@@ -3,12 +3,10 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use windlass_tests::app::{App, Destination, Policy, SOON, message_application};
-use windlass_tests::cli::Cli;
-use windlass_tests::folder::Folder;
 use windlass_tests::objects::configmap;
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, own_fleet, writes};
+use super::stage::{EU, cli, own_fleet, writes};
 
 pub(crate) async fn target_missing_from_the_list_is_frozen_and_reported() -> Result<()> {
     let mut fleet = own_fleet("missing-target").await?;
@@ -38,10 +36,7 @@ pub(crate) async fn target_missing_from_the_list_is_frozen_and_reported() -> Res
     })
     .await?;
     ensure!(told == [json!({ "uid": uid, "application": format!("argocd/{}", app.name()) })], "{told:?}");
-    let folder = Folder::create("missing-target-cli")?;
-    let cli = Cli::new(folder.path())?;
-    let (token, ca) = (fleet.hub().token_file()?.display().to_string(), fleet.hub().ca_file().display().to_string());
-    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
+    let (folder, cli) = cli(&fleet, "missing-target-cli").await?;
     let shown = cli.must(&["cluster", "get", EU]).await?;
     ensure!(shown.contains(&uid) && shown.contains(app.name()), "{shown}");
 

@@ -1,34 +1,24 @@
 //! The link goes dead without a word: both ends find out, the hub shows nothing stale as current, the agent goes on
 //! healing, and when the link is back everything arrives.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
 use windlass_tests::app::{App, Destination, Policy, SOON, message_application, message_of};
-use windlass_tests::fault_proxy::{Fault, FaultProxy};
+use windlass_tests::fault_proxy::Fault;
 use windlass_tests::fleet::Fleet;
-use windlass_tests::hub::HubOptions;
 use windlass_tests::invariants::{self, Generations};
 use windlass_tests::objects::configmap;
-use windlass_tests::ports::free_port;
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, plane};
+use super::stage::{EU, fleet_behind_proxy};
 
 /// The promise is 45 seconds: a probe every 20, an answer within 10. A busy machine gets a little more.
 const FOUND: Duration = Duration::from_secs(60);
 
 pub(crate) async fn half_open_connection_is_found() -> Result<()> {
-    let agents_port = free_port()?;
-    let proxy = FaultProxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, agents_port))).await?;
-    let options = HubOptions {
-        agents_port: Some(agents_port),
-        advertise_agents: Some(proxy.address().to_string()),
-        ..HubOptions::default()
-    };
-    let fleet = Fleet::start_with("half-open", &[(EU, plane().await?)], options).await?;
+    let (fleet, proxy) = fleet_behind_proxy("half-open").await?;
     let generations = Generations::watch(fleet.api());
     let mut app = App::new(&fleet, "half-open", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
     let commit = app.commit(&message_application("hello")).await?;

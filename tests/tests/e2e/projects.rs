@@ -5,14 +5,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use windlass_tests::api::Api;
 use windlass_tests::app::{App, Destination, Policy, SOON, has_condition, message_application, message_of};
-use windlass_tests::cli::Cli;
 use windlass_tests::fleet::{Fleet, Member};
-use windlass_tests::folder::Folder;
 use windlass_tests::manifest::{self, Manifest};
 use windlass_tests::objects::{Kind, configmap, deployment};
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, calm_in, shared, workshop};
+use super::stage::{EU, calm_in, cli, shared, workshop};
 
 /// The version of cluster roles.
 const ROLE: &str = "rbac.authorization.k8s.io/v1";
@@ -35,14 +33,6 @@ async fn create(app: &App, project: &str, change: impl Fn(&mut Value)) -> Result
     manifest["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
     change(&mut manifest);
     app.api().put_application(&manifest).await.map(drop)
-}
-
-async fn cli(fleet: &Fleet, name: &str) -> Result<(Folder, Cli)> {
-    let folder = Folder::create(name)?;
-    let cli = Cli::new(folder.path())?;
-    let (token, ca) = (fleet.hub().token_file()?.display().to_string(), fleet.hub().ca_file().display().to_string());
-    cli.must(&["login", &fleet.hub().url(), "--token-file", &token, "--ca", &ca]).await?;
-    Ok((folder, cli))
 }
 
 fn cluster_role(name: &str) -> Manifest {

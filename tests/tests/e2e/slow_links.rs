@@ -1,20 +1,17 @@
 //! T03: links that go half dead for long, in either direction, and strangers who take for ever to say hello.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use windlass_tests::app::{App, Destination, Policy, SOON, message_application, message_of};
-use windlass_tests::fault_proxy::{Fault, FaultProxy};
-use windlass_tests::fleet::Fleet;
-use windlass_tests::hub::HubOptions;
+use windlass_tests::fault_proxy::Fault;
 use windlass_tests::invariants::{self, Generations};
-use windlass_tests::ports::free_port;
 use windlass_tests::wait::wait_for;
 
-use super::stage::{EU, own_fleet, plane};
+use super::stage::{EU, fleet_behind_proxy, own_fleet};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// The first bytes of a TLS handshake record, which announces more than ever comes.
@@ -22,14 +19,7 @@ const HELLO: [u8; 5] = [0x16, 0x03, 0x01, 0x02, 0x00];
 
 /// Ten minutes by the clocks of hub and agent, each direction.
 pub(crate) async fn soak_half_open_for_ten_minutes_each_way() -> Result<()> {
-    let agents_port = free_port()?;
-    let proxy = FaultProxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, agents_port))).await?;
-    let options = HubOptions {
-        agents_port: Some(agents_port),
-        advertise_agents: Some(proxy.address().to_string()),
-        ..HubOptions::default()
-    };
-    let fleet = Fleet::start_with("half-open-long", &[(EU, plane().await?)], options).await?;
+    let (fleet, proxy) = fleet_behind_proxy("half-open-long").await?;
     let generations = Generations::watch(fleet.api());
     let mut app = App::new(&fleet, "half-open-long", Destination::Cluster(EU.to_owned()), Policy::Automated).await?;
     let commit = app.commit(&message_application("hello")).await?;

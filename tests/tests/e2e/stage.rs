@@ -1,6 +1,7 @@
 //! What scenarios share: one runtime, two clusters, and one fleet on them.
 
 use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -9,10 +10,13 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use windlass_tests::app::{App, Destination, Policy};
+use windlass_tests::cli::Cli;
 use windlass_tests::control_plane::{AuditMark, ControlPlane};
+use windlass_tests::fault_proxy::FaultProxy;
 use windlass_tests::fleet::{Fleet, Member, control_plane};
 use windlass_tests::folder::{Folder, of_this_process};
 use windlass_tests::hub::{Hub, HubOptions};
+use windlass_tests::ports::free_port;
 use windlass_tests::wait::wait_for;
 
 /// The first cluster's name.
@@ -104,6 +108,26 @@ pub(crate) async fn own_hub(name: &str) -> Result<(Folder, Hub)> {
     let folder = Folder::create(name)?;
     let hub = Hub::start(&folder.path().join("hub"), HubOptions::default()).await?;
     Ok((folder, hub))
+}
+
+/// A command line of its own, logged in to a fleet's hub, and the folder it works in.
+pub(crate) async fn cli(fleet: &Fleet, name: &str) -> Result<(Folder, Cli)> {
+    let folder = Folder::create(name)?;
+    let cli = Cli::logged_in(folder.path(), fleet.hub()).await?;
+    Ok((folder, cli))
+}
+
+/// A fleet of its own whose agent reaches the hub through a proxy that can stall.
+pub(crate) async fn fleet_behind_proxy(name: &str) -> Result<(Fleet, FaultProxy)> {
+    let agents_port = free_port()?;
+    let proxy = FaultProxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, agents_port))).await?;
+    let options = HubOptions {
+        agents_port: Some(agents_port),
+        advertise_agents: Some(proxy.address().to_string()),
+        ..HubOptions::default()
+    };
+    let fleet = Fleet::start_with(name, &[(EU, plane().await?)], options).await?;
+    Ok((fleet, proxy))
 }
 
 /// Says that a scenario did not run here, and why: a pass must not look like a proof. The test runner holds back what is printed by a test that
