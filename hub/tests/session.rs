@@ -187,17 +187,14 @@ impl Bed {
         let bundle = Bundle::new(vec![entry], true);
         let settings = TargetSettings::of(&application);
         let spec = windlass_domain::target::TargetSpec {
-            application: application.uid,
-            name: application.name.clone(),
-            bundle: bundle.digest(),
-            settings: settings.digest(),
             revision: "r".into(),
             default_namespace: "shop".into(),
-            operation: None,
-            approval: None,
-            adoption: None,
-            paused: None,
-            deletion_confirmed: false,
+            ..windlass_domain::target::TargetSpec::of(
+                application.uid,
+                application.name.clone(),
+                bundle.digest(),
+                settings.digest(),
+            )
         };
         let commit = DesiredCommit {
             application: application.uid,
@@ -303,19 +300,7 @@ fn identity(certificate: &[u8], key: &rcgen::KeyPair) -> PemIdentity {
 }
 
 fn report(application: Uuid, sync: SyncStatus) -> StatusDelta {
-    let summary = TargetSummary {
-        sync,
-        health: HealthStatus::Healthy,
-        health_message: String::new(),
-        revision: "r".into(),
-        bundle: None,
-        synced_revision: None,
-        synced_bundle: None,
-        conditions: vec![],
-        hold: None,
-        operation: None,
-        removed: false,
-    };
+    let summary = TargetSummary { revision: "r".into(), ..TargetSummary::of(sync, HealthStatus::Healthy) };
     TargetReport { application, summary, resources: Default::default() }.delta_from(None)
 }
 

@@ -101,17 +101,14 @@ impl Running {
 
 fn delta(from: u64, to: u64, revision: &str) -> Delta {
     let row = TargetRow::Present(TargetSpec {
-        application: APPLICATION,
-        name: ApplicationName::new("", "web").expect("a name"),
-        bundle: Digest::of(b"bundle"),
-        settings: Digest::of(b"settings"),
         revision: revision.into(),
         default_namespace: "shop".into(),
-        operation: None,
-        approval: None,
-        adoption: None,
-        paused: None,
-        deletion_confirmed: false,
+        ..TargetSpec::of(
+            APPLICATION,
+            ApplicationName::new("", "web").expect("a name"),
+            Digest::of(b"bundle"),
+            Digest::of(b"settings"),
+        )
     });
     let after = DesiredState::of([row.clone()]);
     let to = Position { incarnation: Uuid::nil(), generation: to, chain: Chain::START };
@@ -119,19 +116,8 @@ fn delta(from: u64, to: u64, revision: &str) -> Delta {
 }
 
 fn report(objects: u32) -> TargetReport {
-    let summary = TargetSummary {
-        sync: SyncStatus::Synced,
-        health: HealthStatus::Healthy,
-        health_message: String::new(),
-        revision: "abc".into(),
-        bundle: None,
-        synced_revision: None,
-        synced_bundle: None,
-        conditions: vec![],
-        hold: None,
-        operation: None,
-        removed: false,
-    };
+    let summary =
+        TargetSummary { revision: "abc".into(), ..TargetSummary::of(SyncStatus::Synced, HealthStatus::Healthy) };
     let status = |n: u32| ResourceStatus {
         key: ResourceKey {
             group: "apps".into(),

@@ -174,17 +174,14 @@ mod tests {
 
     fn row(id: u128, revision: &str) -> TargetRow {
         TargetRow::Present(TargetSpec {
-            application: Uuid::from_u128(id),
-            name: ApplicationName::new("", "web").expect("a name"),
-            bundle: Digest::of(b"bundle"),
-            settings: Digest::of(b"settings"),
             revision: revision.into(),
             default_namespace: "shop".into(),
-            operation: None,
-            approval: None,
-            adoption: None,
-            paused: None,
-            deletion_confirmed: false,
+            ..TargetSpec::of(
+                Uuid::from_u128(id),
+                ApplicationName::new("", "web").expect("a name"),
+                Digest::of(b"bundle"),
+                Digest::of(b"settings"),
+            )
         })
     }
 

@@ -252,6 +252,27 @@ pub struct Freshness {
     pub stale: bool,
 }
 
+// === impl TargetSummary ===
+
+impl TargetSummary {
+    /// How a target is, and nothing else said of it.
+    pub fn of(sync: SyncStatus, health: HealthStatus) -> Self {
+        Self {
+            sync,
+            health,
+            health_message: String::new(),
+            revision: String::new(),
+            bundle: None,
+            synced_revision: None,
+            synced_bundle: None,
+            conditions: Vec::new(),
+            hold: None,
+            operation: None,
+            removed: false,
+        }
+    }
+}
+
 // === impl TargetReport ===
 
 impl TargetReport {
@@ -369,17 +390,8 @@ mod tests {
         let report = |operation| TargetReport {
             application: Uuid::nil(),
             summary: TargetSummary {
-                sync: SyncStatus::Synced,
-                health: HealthStatus::Healthy,
-                health_message: String::new(),
-                revision: String::new(),
-                bundle: None,
-                synced_revision: None,
-                synced_bundle: None,
-                conditions: vec![],
-                hold: None,
                 operation: Some(operation),
-                removed: false,
+                ..TargetSummary::of(SyncStatus::Synced, HealthStatus::Healthy)
             },
             resources: BTreeMap::new(),
         };

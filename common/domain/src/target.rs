@@ -103,6 +103,27 @@ pub enum TargetRow {
     Removing(Removing),
 }
 
+// === impl TargetSpec ===
+
+impl TargetSpec {
+    /// A row that says what should be there, and nothing that a person said beside it.
+    pub fn of(application: Uuid, name: ApplicationName, bundle: Digest, settings: Digest) -> Self {
+        Self {
+            application,
+            name,
+            bundle,
+            settings,
+            revision: String::new(),
+            default_namespace: String::new(),
+            operation: None,
+            approval: None,
+            adoption: None,
+            paused: None,
+            deletion_confirmed: false,
+        }
+    }
+}
+
 // === impl TargetRow ===
 
 impl TargetRow {

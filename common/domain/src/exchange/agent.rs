@@ -250,19 +250,8 @@ mod tests {
     use crate::time::from_millis;
 
     fn report(id: u128, revision: &str) -> Box<TargetReport> {
-        let summary = TargetSummary {
-            sync: SyncStatus::Synced,
-            health: HealthStatus::Healthy,
-            health_message: String::new(),
-            revision: revision.into(),
-            bundle: None,
-            synced_revision: None,
-            synced_bundle: None,
-            conditions: vec![],
-            hold: None,
-            operation: None,
-            removed: false,
-        };
+        let summary =
+            TargetSummary { revision: revision.into(), ..TargetSummary::of(SyncStatus::Synced, HealthStatus::Healthy) };
         Box::new(TargetReport { application: Uuid::from_u128(id), summary, resources: BTreeMap::new() })
     }
 

@@ -74,17 +74,9 @@ impl Fleet {
         let (bundle, manifest, member) = bundle(text);
         let settings = TargetSettings::of(&application);
         let spec = TargetSpec {
-            application: application.uid,
-            name: name.clone(),
-            bundle: bundle.digest(),
-            settings: settings.digest(),
             revision: text.into(),
             default_namespace: "shop".into(),
-            operation: None,
-            approval: None,
-            adoption: None,
-            paused: None,
-            deletion_confirmed: false,
+            ..TargetSpec::of(application.uid, name.clone(), bundle.digest(), settings.digest())
         };
         let contents =
             vec![(member, manifest), (bundle.digest(), bundle.to_bytes()), (settings.digest(), settings.to_bytes())];
@@ -118,17 +110,13 @@ impl Fleet {
             results: vec![],
         };
         let summary = TargetSummary {
-            sync: SyncStatus::Synced,
-            health: HealthStatus::Healthy,
-            health_message: String::new(),
             revision: text.into(),
             bundle: Some(digest),
             synced_revision: Some(text.into()),
             synced_bundle: Some(digest),
-            conditions: vec![],
             hold,
             operation: Some(operation),
-            removed: false,
+            ..TargetSummary::of(SyncStatus::Synced, HealthStatus::Healthy)
         };
         let web = ResourceStatus {
             key: key(),

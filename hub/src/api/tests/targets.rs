@@ -47,17 +47,9 @@ impl Deployed {
         let bundle = Bundle::new(vec![], true);
         let settings = TargetSettings::default();
         let spec = TargetSpec {
-            application: application.uid,
-            name,
-            bundle: bundle.digest(),
-            settings: settings.digest(),
             revision: "c0ffee".into(),
             default_namespace: "shop".into(),
-            operation: None,
-            approval: None,
-            adoption: None,
-            paused: None,
-            deletion_confirmed: false,
+            ..TargetSpec::of(application.uid, name, bundle.digest(), settings.digest())
         };
         let commit = DesiredCommit {
             application: application.uid,
@@ -92,17 +84,11 @@ impl Deployed {
         operation: Option<OperationState>,
     ) {
         let summary = TargetSummary {
-            sync: SyncStatus::Synced,
-            health: HealthStatus::Healthy,
-            health_message: String::new(),
             revision: "c0ffee".into(),
             bundle: Some(bundle),
-            synced_revision: None,
-            synced_bundle: None,
-            conditions: vec![],
             hold,
             operation,
-            removed: false,
+            ..TargetSummary::of(SyncStatus::Synced, HealthStatus::Healthy)
         };
         let digest = Digest::of(format!("{summary:?}{resources:?}").as_bytes());
         let delta = StatusDelta {

@@ -91,17 +91,9 @@ pub(crate) fn bundle_of(revision: &str, manifests: Vec<(Digest, Vec<u8>)>) -> Re
 
 pub(crate) fn spec(application: &Application, rendered: &Rendered) -> TargetSpec {
     TargetSpec {
-        application: application.uid,
-        name: application.name.clone(),
-        bundle: rendered.bundle,
-        settings: TargetSettings::default().digest(),
         revision: rendered.revision.clone(),
         default_namespace: "shop".into(),
-        operation: None,
-        approval: None,
-        adoption: None,
-        paused: None,
-        deletion_confirmed: false,
+        ..TargetSpec::of(application.uid, application.name.clone(), rendered.bundle, TargetSettings::default().digest())
     }
 }
 
@@ -149,19 +141,7 @@ pub(crate) async fn session(store: &dyn Store, cluster: &Cluster) -> Session {
 }
 
 pub(crate) fn summary(sync: SyncStatus, health: HealthStatus) -> TargetSummary {
-    TargetSummary {
-        sync,
-        health,
-        health_message: String::new(),
-        revision: "a".into(),
-        bundle: None,
-        synced_revision: None,
-        synced_bundle: None,
-        conditions: vec![],
-        hold: None,
-        operation: None,
-        removed: false,
-    }
+    TargetSummary { revision: "a".into(), ..TargetSummary::of(sync, health) }
 }
 
 /// A report of the bundle that [`deployed`] gives, unless the summary says another.

@@ -220,33 +220,20 @@ pub(super) fn cluster(name: &str) -> Cluster {
 
 pub(super) fn spec(bundle: Digest) -> TargetSpec {
     TargetSpec {
-        application: Uuid::from_u128(9),
-        name: application().name,
-        bundle,
-        settings: Digest::of(b"settings"),
         revision: "c0ffee0123".into(),
         default_namespace: "shop".into(),
-        operation: None,
-        approval: None,
-        adoption: None,
-        paused: None,
-        deletion_confirmed: false,
+        ..TargetSpec::of(Uuid::from_u128(9), application().name, bundle, Digest::of(b"settings"))
     }
 }
 
 pub(super) fn summary(bundle: Digest) -> TargetSummary {
     TargetSummary {
-        sync: SyncStatus::Synced,
-        health: HealthStatus::Healthy,
-        health_message: String::new(),
         revision: "c0ffee0123".into(),
         bundle: Some(bundle),
         synced_revision: Some("c0ffee0123".into()),
         synced_bundle: Some(bundle),
-        conditions: vec![],
-        hold: None,
         operation: Some(operation(OperationPhase::Succeeded)),
-        removed: false,
+        ..TargetSummary::of(SyncStatus::Synced, HealthStatus::Healthy)
     }
 }
 

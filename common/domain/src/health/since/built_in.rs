@@ -23,17 +23,17 @@ const CLOCKS: &[Clock] = &[
     Clock::of("ReplicaSet", &[("ReplicaFailure", "True")]),
     Clock::of("StatefulSet", &[]),
     Clock::of("DaemonSet", &[]),
-    Clock::of("Pod", &[("Ready", "False")]).fields(&["startTime"]).from_creation(),
-    Clock::of("Service", &[]).from_creation(),
-    Clock::of("Ingress", &[]).from_creation(),
-    Clock::of("PersistentVolumeClaim", &[]).from_creation(),
-    Clock::of("Job", &[]).fields(&["startTime"]).from_creation(),
-    Clock::of("CronJob", &[]).fields(&["lastScheduleTime"]).from_creation(),
-    Clock::of("HorizontalPodAutoscaler", &[("ScalingActive", "False"), ("AbleToScale", "False")]).from_creation(),
-    Clock::of("APIService", &[("Available", "False")]).from_creation(),
-    Clock::of("PodDisruptionBudget", &[("DisruptionAllowed", "False")]).from_creation(),
-    Clock::of("CustomResourceDefinition", &[("Established", "False")]).from_creation(),
-    Clock::of("Workflow", &[]).fields(&["finishedAt", "startedAt"]).from_creation(),
+    Clock::of("Pod", &[("Ready", "False")]).fields(&["startTime"]).or_creation(),
+    Clock::of("Service", &[]).or_creation(),
+    Clock::of("Ingress", &[]).or_creation(),
+    Clock::of("PersistentVolumeClaim", &[]).or_creation(),
+    Clock::of("Job", &[]).fields(&["startTime"]).or_creation(),
+    Clock::of("CronJob", &[]).fields(&["lastScheduleTime"]).or_creation(),
+    Clock::of("HorizontalPodAutoscaler", &[("ScalingActive", "False"), ("AbleToScale", "False")]).or_creation(),
+    Clock::of("APIService", &[("Available", "False")]).or_creation(),
+    Clock::of("PodDisruptionBudget", &[("DisruptionAllowed", "False")]).or_creation(),
+    Clock::of("CustomResourceDefinition", &[("Established", "False")]).or_creation(),
+    Clock::of("Workflow", &[]).fields(&["finishedAt", "startedAt"]).or_creation(),
     Clock::of("Rollout", &[("Progressing", "False"), ("Available", "False"), ("Healthy", "False")]),
 ];
 
@@ -96,7 +96,7 @@ impl Clock {
         self
     }
 
-    const fn from_creation(mut self) -> Self {
+    const fn or_creation(mut self) -> Self {
         self.from_creation = true;
         self
     }
