@@ -22,6 +22,7 @@ mod health;
 mod input;
 mod listing;
 mod live;
+mod named;
 mod openapi;
 mod operations;
 mod projects;

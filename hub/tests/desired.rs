@@ -2,8 +2,6 @@
 // A test that cannot be set up fails where it stands.
 #![allow(clippy::expect_used)]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,11 +20,16 @@ use windlass_hub::desired::{Error, Handle, Refreshed, Service, Settings};
 use windlass_runtime::clock::Clock;
 use windlass_store::{Expected, Labels, NewCluster, SealKey, SqlStore, Store, StoreUrl};
 
+#[path = "repository/work_tree.rs"]
+mod work_tree;
+
+use work_tree::{WorkTree, config_map};
+
 struct Bed {
     store: Arc<dyn Store>,
     handle: Handle,
     stop: CancellationToken,
-    repository: PathBuf,
+    repository: WorkTree,
     clock: Clock,
     _folder: TempDir,
 }
@@ -38,9 +41,7 @@ impl Bed {
         let url = StoreUrl::sqlite(folder.path().join("store.db"));
         let store = SqlStore::open(&url, SealKey::from_bytes([7; 32]).expect("a key")).await.expect("a store");
         let store: Arc<dyn Store> = Arc::new(store);
-        let repository = folder.path().join("repository");
-        std::fs::create_dir_all(repository.join("app")).expect("a folder");
-        git(&repository, &["init", "--quiet", "--initial-branch=main"]);
+        let repository = WorkTree::init(folder.path().join("repository"));
         let clock = Clock::manual(from_millis(1_800_000_000_000));
         let options = windlass_git::Options { allow_local: true, ..Default::default() };
         let cache = GitCache::open(folder.path().join("git"), options).expect("a cache");
@@ -61,7 +62,7 @@ impl Bed {
         let manifest = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name},
             "spec": {
-                "source": {"repoURL": self.repository.to_string_lossy(), "path": "app", "targetRevision": "main"},
+                "source": {"repoURL": self.repository.path().to_string_lossy(), "path": "app", "targetRevision": "main"},
                 "destination": destination,
                 "syncPolicy": {"automated": {}},
             },
@@ -72,10 +73,7 @@ impl Bed {
     }
 
     fn commit(&self, file: &str, text: &str) -> String {
-        std::fs::write(self.repository.join(file), text).expect("written");
-        git(&self.repository, &["add", "--all"]);
-        git(&self.repository, &["commit", "--quiet", "--allow-empty", "--message", "change it\n\nwith a body"]);
-        git(&self.repository, &["rev-parse", "HEAD"])
+        self.repository.commit(&[(file, text)], "change it\n\nwith a body")
     }
 
     async fn refresh(&self, name: &ApplicationName) -> Refreshed {
@@ -108,17 +106,6 @@ impl Drop for Bed {
     fn drop(&mut self) {
         self.stop.cancel();
     }
-}
-
-fn git(folder: &Path, args: &[&str]) -> String {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
-    let output = Command::new("git").current_dir(folder).args(identity).args(args).output().expect("git runs");
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-fn config_map(name: &str, value: &str) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  k: \"{value}\"\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,11 @@ use windlass_hub::desired::{Handle, Refreshed, Service, Settings};
 use windlass_runtime::clock::Clock;
 use windlass_store::{ApplicationView, NewCluster, SealKey, SqlStore, Store, StoreUrl};
 
+#[path = "repository/work_tree.rs"]
+mod work_tree;
+
+use work_tree::{WorkTree, config_map};
+
 /// `git http-backend` on a loopback address, and what it was asked for: `info`, `ls-refs` or `fetch`.
 struct GitServer {
     address: SocketAddr,
@@ -34,7 +39,7 @@ struct Bed {
     handle: Handle,
     service: Option<Service>,
     stop: CancellationToken,
-    repository: PathBuf,
+    repository: WorkTree,
     server: GitServer,
     clock: Clock,
     _folder: TempDir,
@@ -128,9 +133,7 @@ impl Bed {
         let url = StoreUrl::sqlite(folder.path().join("store.db"));
         let store = SqlStore::open(&url, SealKey::from_bytes([7; 32]).expect("a key")).await.expect("a store");
         let store: Arc<dyn Store> = Arc::new(store);
-        let repository = folder.path().join("repository");
-        std::fs::create_dir_all(&repository).expect("a folder");
-        git(&repository, &["init", "--quiet", "--initial-branch=main"]);
+        let repository = WorkTree::init(folder.path().join("repository"));
         let server = GitServer::start(folder.path().to_owned());
         let clock = Clock::manual(from_millis(1_800_000_000_000));
         let cache = GitCache::open(folder.path().join("git"), windlass_git::Options::default()).expect("a cache");
@@ -164,14 +167,7 @@ impl Bed {
     }
 
     fn commit(&self, files: &[(&str, &str)]) -> String {
-        for (file, text) in files {
-            let path = self.repository.join(file);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            std::fs::write(path, text).expect("written");
-        }
-        git(&self.repository, &["add", "--all"]);
-        git(&self.repository, &["commit", "--quiet", "--allow-empty", "--message", "change it"]);
-        git(&self.repository, &["rev-parse", "HEAD"])
+        self.repository.commit(files, "change it")
     }
 
     async fn refresh(&self, name: &ApplicationName) -> Refreshed {
@@ -212,17 +208,6 @@ impl Drop for Bed {
     fn drop(&mut self) {
         self.stop.cancel();
     }
-}
-
-fn git(folder: &Path, args: &[&str]) -> String {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
-    let output = Command::new("git").current_dir(folder).args(identity).args(args).output().expect("git runs");
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-fn config_map(name: &str, value: &str) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  k: \"{value}\"\n")
 }
 
 /// Milliseconds of processor time that this process has used.
@@ -287,7 +272,7 @@ async fn a_rewritten_branch_is_followed_and_says_so_and_a_pin_stays() {
     let mut bed = Bed::new().await;
     let first = bed.commit(&[("app/a.yaml", &config_map("a", "1"))]);
     let second = bed.commit(&[("app/a.yaml", &config_map("a", "2"))]);
-    git(&bed.repository, &["tag", "v1.0.0", &first]);
+    bed.repository.git(&["tag", "v1.0.0", &first]);
     let branch = bed.application("branch", json!({"path": "app", "targetRevision": "main"})).await;
     let pinned = bed.application("pinned", json!({"path": "app", "targetRevision": second})).await;
     let version = bed.application("version", json!({"path": "app", "targetRevision": "1.x"})).await;
@@ -302,8 +287,8 @@ async fn a_rewritten_branch_is_followed_and_says_so_and_a_pin_stays() {
         assert_eq!((source.revision.as_ref(), source.resolved.as_deref()), (Some(revision), resolved), "{name}");
     }
 
-    git(&bed.repository, &["reset", "--quiet", "--hard", &first]);
-    git(&bed.repository, &["tag", "v1.1.0", &second]);
+    bed.repository.git(&["reset", "--quiet", "--hard", &first]);
+    bed.repository.git(&["tag", "v1.1.0", &second]);
     for (name, revision, rewritten) in [(&branch, &first, true), (&pinned, &second, false), (&version, &second, false)]
     {
         let refreshed = bed.refresh(name).await;
@@ -333,24 +318,24 @@ async fn what_a_repository_no_longer_has_leaves_the_last_state_and_a_condition()
     bed.refresh(&name).await;
     let bundle = bed.view(&name).await.source.bundle;
     assert!(bundle.is_some());
-    let gone = bed.repository.with_file_name("elsewhere");
+    let gone = bed.repository.path().with_file_name("elsewhere");
     type Fault<'a> = (&'a str, &'a dyn Fn(), &'a dyn Fn());
     let breaks: [Fault<'_>; 3] = [
-        ("no branch, tag or commit", &|| drop(git(&bed.repository, &["branch", "-m", "trunk"])), &|| {
-            drop(git(&bed.repository, &["branch", "-m", "main"]))
+        ("no branch, tag or commit", &|| drop(bed.repository.git(&["branch", "-m", "trunk"])), &|| {
+            drop(bed.repository.git(&["branch", "-m", "main"]))
         }),
         (
             "does not exist, or its credentials may not see it",
-            &|| std::fs::rename(&bed.repository, &gone).expect("moved"),
-            &|| std::fs::rename(&gone, &bed.repository).expect("moved"),
+            &|| std::fs::rename(bed.repository.path(), &gone).expect("moved"),
+            &|| std::fs::rename(&gone, bed.repository.path()).expect("moved"),
         ),
         (
             "\"app\" does not exist",
             &|| {
-                git(&bed.repository, &["mv", "app", "other"]);
+                bed.repository.git(&["mv", "app", "other"]);
                 bed.commit(&[]);
             },
-            &|| drop(git(&bed.repository, &["reset", "--quiet", "--hard", &good])),
+            &|| drop(bed.repository.git(&["reset", "--quiet", "--hard", &good])),
         ),
     ];
     for (words, breaks, mends) in breaks {

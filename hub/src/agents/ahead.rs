@@ -114,6 +114,7 @@ fn present(row: &TargetRow) -> Option<&TargetSpec> {
     }
 }
 
+/// What a bundle lists. Of one that cannot be read nothing is sent ahead: the agent asks for what it lacks.
 fn members(compressed: &[u8]) -> BTreeSet<Digest> {
     let mut bytes = Vec::new();
     let read = zstd::stream::read::Decoder::new(compressed)

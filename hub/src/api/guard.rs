@@ -5,19 +5,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
-use windlass_domain::name::ApplicationName;
 use windlass_store::RequestLogEntry;
 
-use super::caller::{Caller, Named, application_object};
+use super::caller::Caller;
 use super::error::{ApiError, Result};
 use super::input::{is_json, unsupported_media_type};
+use super::named::Door;
 use super::request_log::RequestLog;
 use super::route::{self, Access, Object, Route};
 use super::token::ApiToken;
@@ -190,98 +190,19 @@ type Needed = (&'static str, &'static str, Object);
 
 async fn authorize(shared: &Shared, call: &mut Call, caller: &Caller, parts: &mut Parts, needed: Needed) -> Result<()> {
     let (resource, action, object) = needed;
+    let door = Door { shared, caller, parts, permission: &mut call.permission };
     let allowed = match object {
         Object::Collection => caller.may_some(resource, action),
         Object::Body => caller.may_something_on(resource),
         Object::Anything => caller.may_anything(action),
         Object::Scope => caller.may_anything(route::SYNC) || caller.may_anything(route::UPDATE),
-        Object::Application => return authorize_application(shared, call, caller, parts, action).await,
-        Object::Part => return authorize_application(shared, call, caller, parts, route::GET).await,
-        Object::Cluster => return authorize_cluster(shared, call, caller, parts, action).await,
-        Object::Project => return authorize_project(shared, call, caller, parts, action).await,
-        Object::Operation => return authorize_operation(shared, call, caller, parts, action).await,
+        Object::Application => return door.application(action).await,
+        Object::Part => return door.application(route::GET).await,
+        Object::Cluster => return door.cluster(action).await,
+        Object::Project => return door.project(action).await,
+        Object::Operation => return door.operation(action).await,
     };
     if allowed { Ok(()) } else { Err(ApiError::forbidden(resource, action)) }
-}
-
-async fn authorize_application(
-    shared: &Shared,
-    call: &mut Call,
-    caller: &Caller,
-    parts: &mut Parts,
-    action: &'static str,
-) -> Result<()> {
-    let (namespace, name) = (parameter(parts, "namespace").await, parameter(parts, "name").await);
-    let unknown = || ApiError::not_found("application", &format!("{namespace}/{name}"));
-    let parsed = ApplicationName::new(&namespace, &name).map_err(|_| unknown())?;
-    let application = shared.state.store.application(&parsed).await?.ok_or_else(unknown)?;
-    let object = application_object(&application);
-    settle(call, caller, parts, (route::APPLICATIONS, action, &object), application, unknown)
-}
-
-async fn authorize_cluster(
-    shared: &Shared,
-    call: &mut Call,
-    caller: &Caller,
-    parts: &mut Parts,
-    action: &'static str,
-) -> Result<()> {
-    let name = parameter(parts, "name").await;
-    let unknown = || ApiError::not_found("cluster", &name);
-    let view = shared.state.store.cluster_view(&name).await?.ok_or_else(unknown)?;
-    settle(call, caller, parts, (route::CLUSTERS, action, &name), view, unknown)
-}
-
-async fn authorize_project(
-    shared: &Shared,
-    call: &mut Call,
-    caller: &Caller,
-    parts: &mut Parts,
-    action: &'static str,
-) -> Result<()> {
-    let name = parameter(parts, "name").await;
-    let unknown = || ApiError::not_found("project", &name);
-    let project = shared.state.store.project(&name).await?.ok_or_else(unknown)?;
-    settle(call, caller, parts, (route::PROJECTS, action, &name), project, unknown)
-}
-
-async fn authorize_operation(
-    shared: &Shared,
-    call: &mut Call,
-    caller: &Caller,
-    parts: &mut Parts,
-    action: &'static str,
-) -> Result<()> {
-    let id = parameter(parts, "id").await;
-    let unknown = || ApiError::not_found("operation", &id);
-    let parsed = Uuid::parse_str(&id).map_err(|_| unknown())?;
-    let operation = shared.state.store.operation(parsed).await?.ok_or_else(unknown)?;
-    let object = super::operations::object_of(shared, &operation.name).await?;
-    settle(call, caller, parts, (route::OPERATIONS, action, &object), operation, unknown)
-}
-
-/// Puts what the path names beside the request, for who may do this with it. A caller that may see the object learns what it lacks; any other one that there
-/// is no such object.
-fn settle<T: Clone + Send + Sync + 'static>(
-    call: &mut Call,
-    caller: &Caller,
-    parts: &mut Parts,
-    (resource, action, object): (&'static str, &'static str, &str),
-    found: T,
-    unknown: impl Fn() -> ApiError,
-) -> Result<()> {
-    call.permission = format!("{resource}/{action}/{object}");
-    if caller.may(resource, action, object) {
-        parts.extensions.insert(Named(found));
-        return Ok(());
-    }
-    let is_visible = caller.may(resource, route::GET, object);
-    Err(if is_visible { ApiError::forbidden(resource, action) } else { unknown() })
-}
-
-async fn parameter(parts: &mut Parts, name: &str) -> String {
-    let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else { return String::new() };
-    parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
 }
 
 // === impl Call ===

@@ -103,6 +103,7 @@ impl<'a> At<'a> {
 
     async fn offline(&self) -> ApiError {
         let cluster = self.cluster();
+        // A store that does not answer costs the message a time, nothing else.
         let view = self.shared.state.store.cluster_view(cluster).await.ok().flatten();
         let since = view.and_then(|view| view.connection_changed_at).map(|at| {
             let seconds = self.shared.state.clock.now().duration_since(at).as_secs().max(0);

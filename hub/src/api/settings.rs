@@ -44,7 +44,9 @@ pub(crate) struct SettingsObject {
 pub(crate) async fn get(State(shared): State<Shared>, caller: Caller) -> Result<(HeaderMap, Json<SettingsObject>)> {
     caller.require(route::SETTINGS, route::GET, OBJECT)?;
     let stored = shared.state.store.settings().await?;
-    let warnings = customization::parse(&stored.data).map(|parsed| parsed.warnings).unwrap_or_default();
+    // What another version of the hub let in and this one refuses is a warning here, and a condition on each application.
+    let parsed = customization::parse(&stored.data);
+    let warnings = parsed.map_or_else(|error| vec![error.to_string()], |parsed| parsed.warnings);
     Ok(answer(stored, warnings))
 }
 

@@ -6,7 +6,7 @@ use windlass_store::{Expected, PutOutcome};
 
 use super::applications::get::etag;
 use super::error::{ApiError, Result};
-use super::input::if_match;
+use super::input::{Parameters, if_match};
 
 /// How often a write is tried while others write the same record.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -19,6 +19,21 @@ pub(super) type Answer<T> = (StatusCode, HeaderMap, Json<T>);
 /// What `If-Match` says.
 pub(super) fn expected(headers: &HeaderMap) -> Result<Expected> {
     Ok(if_match(headers)?.map_or(Expected::Anything, Expected::Revision))
+}
+
+/// What a creation expects: nothing, unless `upsert=true` says that whatever is there may be replaced.
+pub(super) fn creation(parameters: Parameters) -> Result<Expected> {
+    let upsert: bool = parameters.only(&["upsert"])?.parsed("upsert", "true or false")?.unwrap_or(false);
+    Ok(if upsert { Expected::Anything } else { Expected::Nothing })
+}
+
+/// Whether the manifest is of what the path names.
+pub(super) fn check_name(manifest: &str, path: &str) -> Result<()> {
+    if manifest == path {
+        return Ok(());
+    }
+    let message = format!("the manifest is of {manifest}, the path of {path}; make them equal");
+    Err(ApiError::invalid("metadata.name", message))
 }
 
 /// Whether what is there (its revision) is what the caller expects. `what` is the record in words: `application`, `project`.

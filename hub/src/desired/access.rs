@@ -86,6 +86,7 @@ impl Access {
         if none && encoded.client_certificate.is_none() && encoded.proxy.is_none() {
             return None;
         }
+        // Texts can always be written. Were they not, reading nothing back would fail, and say so on the application.
         Some(Secret::new(serde_json::to_vec(&encoded).unwrap_or_default()))
     }
 

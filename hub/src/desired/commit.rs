@@ -274,7 +274,7 @@ fn store_failed(error: windlass_store::Error) -> Error {
     Error::Store(Arc::new(error))
 }
 
-/// What settings name is reached by whoever reaches them.
+/// What settings name is reached by whoever reaches them. They were just written by this process, and can be read.
 fn named((digest, bytes): &(Digest, Vec<u8>)) -> Option<(Digest, Vec<Digest>)> {
     TargetSettings::from_bytes(bytes).ok()?.customizations.map(|named| (*digest, vec![named]))
 }

@@ -45,8 +45,12 @@ impl<'a> Gate<'a> {
             ))
         };
         let settings = store.settings().await?;
-        // They were looked at when they were set; what a later version of the hub finds wrong in them is left out as a whole.
-        let found = customization::parse(&settings.data).map(|parsed| parsed.customizations).unwrap_or_default();
+        // They were looked at when they were set. Where this version of the hub finds something wrong in them, nothing may come to differ, or be healed, for
+        // want of a rule: what was compiled last stays.
+        let wrong = |error| {
+            Problem::comparison(format!("the hub's settings: {error}; correct it with `windlass settings set`"))
+        };
+        let found = customization::parse(&settings.data).map_err(wrong)?.customizations;
         let customizations = found.digest().map(|digest| (digest, found.to_bytes()));
         Ok(Self { application, project: project.ok_or_else(unknown)?, customizations })
     }
@@ -106,6 +110,7 @@ impl<'a> Gate<'a> {
             windows: self.project.spec.windows_for(self.application, cluster),
             // A project that refuses nothing adds nothing: most settings are the same on every cluster.
             fence: Some(fence).filter(|fence| !fence.is_open()),
+            write_as: self.project.spec.user_for(self.application, cluster),
             customizations: self.customizations.as_ref().map(|(digest, _)| *digest),
             ..TargetSettings::of(self.application)
         }
@@ -176,7 +181,7 @@ pub(super) fn refused_source(project: &AppProject, spec: &ApplicationSpec) -> Op
     })
 }
 
-/// A bundle's list, from what was just rendered or from what the cluster may fetch.
+/// A bundle's list, from what was just rendered or from what the cluster may fetch; `None` where it cannot be had, and the agent alone has the word.
 async fn bundle_of(
     store: &dyn Store,
     cluster: Uuid,

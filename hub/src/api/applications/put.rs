@@ -38,10 +38,7 @@ pub(crate) async fn put(
     Body(body): Body<Value>,
 ) -> Result<Answer> {
     let manifest = parse(&body)?;
-    if manifest.name.namespace != namespace || manifest.name.name != name {
-        let message = format!("the manifest is of {}, the path of {namespace}/{name}; make them equal", manifest.name);
-        return Err(ApiError::invalid("metadata.name", message));
-    }
+    written::check_name(&manifest.name.to_string(), &format!("{namespace}/{name}"))?;
     write(&shared, &caller, &manifest, written::expected(&headers)?).await
 }
 
@@ -56,9 +53,8 @@ pub(crate) async fn create(
     parameters: Parameters,
     Body(body): Body<Value>,
 ) -> Result<Answer> {
-    let upsert: bool = parameters.only(&["upsert"])?.parsed("upsert", "true or false")?.unwrap_or(false);
-    let manifest = parse(&body)?;
-    write(&shared, &caller, &manifest, if upsert { Expected::Anything } else { Expected::Nothing }).await
+    let expected = written::creation(parameters)?;
+    write(&shared, &caller, &parse(&body)?, expected).await
 }
 
 /// Writes over exactly what the grants were checked against: what somebody else writes in between is looked at anew.
@@ -76,6 +72,11 @@ async fn write(shared: &Shared, caller: &Caller, manifest: &ApplicationManifest,
                 return Ok(answer);
             }
             Err(error) if error.is_conflict() && expected == Expected::Anything && attempt < ATTEMPTS => attempt += 1,
+            Err(error) if error.is_conflict() => {
+                // It may have been closed by what was written since it was looked for.
+                no_circle(shared, caller, manifest).await?;
+                return Err(error);
+            }
             answer => return answer,
         }
     }

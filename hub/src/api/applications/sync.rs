@@ -248,7 +248,7 @@ fn stoppable(target: &TargetView) -> Option<Uuid> {
     let spec = target.spec.as_ref()?;
     let running = target.summary.as_ref().and_then(|summary| summary.operation.as_ref());
     let running = running.filter(|op| matches!(op.phase, OperationPhase::Running | OperationPhase::Terminating));
-    spec.operation.as_ref().map(|operation| operation.id).or(running.map(|operation| operation.id))
+    spec.operation.as_ref().map(|operation| operation.id).or_else(|| running.map(|operation| operation.id))
 }
 
 /// Changes one target's row and wakes its session.

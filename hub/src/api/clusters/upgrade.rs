@@ -51,7 +51,7 @@ pub(crate) struct UpgradeBody {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UpgradeView {
     id: Uuid,
-    /// The image, or `*:VERSION`.
+    /// The image, or `version TAG`.
     to: String,
     by: String,
     #[schema(value_type = String, format = DateTime)]
@@ -226,6 +226,7 @@ fn chosen(body: &UpgradeBody, mut there: Vec<Cluster>) -> Result<Vec<Cluster>> {
         body.clusters.iter().map(find).collect::<Result<_>>()?
     };
     match found.len() {
+        0 if body.all => Err(ApiError::invalid("all", "there is no cluster yet")),
         0 => Err(ApiError::invalid("selector", "no cluster has these labels")),
         count if count > MOST_CLUSTERS => {
             Err(ApiError::invalid("clusters", format!("{count} clusters are more than the limit of {MOST_CLUSTERS}")))
@@ -262,7 +263,7 @@ fn limited(name: &'static str, value: u32, (least, most): (u32, u32)) -> Result<
     if (least..=most).contains(&value) {
         return Ok(value);
     }
-    Err(ApiError::invalid(name, format!("{value} is not between {least} and {most}")))
+    Err(ApiError::invalid(name, format!("{name} is {least} to {most}, not {value}")))
 }
 
 fn shown(caller: &Caller) -> impl Fn(&str) -> bool + '_ {
@@ -299,7 +300,7 @@ fn phase(upgrade: &Upgrade) -> &'static str {
 fn words(to: &Wanted) -> String {
     match to {
         Wanted::Image(image) => image.clone(),
-        Wanted::Version(version) => format!("*:{version}"),
+        Wanted::Version(version) => format!("version {version}"),
     }
 }
 

@@ -79,6 +79,6 @@ pub(crate) async fn diff(
     };
     let asked = DiffQuestion { selector, desired, against_live };
     let Diffs { items, truncated } = at.ask(What::Diff(Box::new(asked))).await?;
-    let items = items.iter().map(|item| serde_json::to_value(item).unwrap_or_default()).collect();
+    let items = items.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(ApiError::internal)?;
     Ok(Json(LiveDiff { cluster: at.cluster().to_owned(), items, truncated }))
 }

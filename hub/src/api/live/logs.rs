@@ -97,6 +97,7 @@ fn pieces(first: Option<Bytes>, answer: Answer) -> impl Stream<Item = std::io::R
 fn last(error: &CallError) -> Bytes {
     let line = LogLine { problem: error.to_string(), ..LogLine::default() };
     let mut text = BytesMut::from(&b"\n"[..]);
+    // A line is texts, which can always be written.
     text.extend(serde_json::to_vec(&line).unwrap_or_default());
     text.put_u8(b'\n');
     text.freeze()

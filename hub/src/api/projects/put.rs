@@ -28,10 +28,7 @@ pub(crate) async fn put(
     Body(body): Body<Value>,
 ) -> Result<Answer> {
     let manifest = parse(&body)?;
-    if manifest.name != name {
-        let message = format!("the manifest is of {:?}, the path of {name:?}; make them equal", manifest.name);
-        return Err(ApiError::invalid("metadata.name", message));
-    }
+    written::check_name(&manifest.name, &name)?;
     write(&shared, &caller, &manifest, written::expected(&headers)?).await
 }
 
@@ -46,9 +43,8 @@ pub(crate) async fn create(
     parameters: Parameters,
     Body(body): Body<Value>,
 ) -> Result<Answer> {
-    let upsert: bool = parameters.only(&["upsert"])?.parsed("upsert", "true or false")?.unwrap_or(false);
-    let manifest = parse(&body)?;
-    write(&shared, &caller, &manifest, if upsert { Expected::Anything } else { Expected::Nothing }).await
+    let expected = written::creation(parameters)?;
+    write(&shared, &caller, &parse(&body)?, expected).await
 }
 
 /// Writes over exactly what the grants were checked against.

@@ -19,6 +19,8 @@ use crate::api::{Shared, operations, route};
 
 /// How long a right that was taken away may still be used.
 const RECHECK: Duration = Duration::from_secs(30);
+/// Between two looks at the feed: what changes meanwhile is read together, and a thing that changed twice once.
+const APART: Duration = Duration::from_millis(10);
 /// How long a store that does not answer is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 const BATCH: u32 = 500;
@@ -77,6 +79,7 @@ impl Follow {
         }
         loop {
             newest.borrow_and_update();
+            let next = self.shared.state.clock.now() + APART;
             if self.renew().await.is_err() || self.deliver().await.is_err() {
                 return;
             }
@@ -85,6 +88,7 @@ impl Follow {
                 () = self.shared.state.clock.sleep_until(self.recheck_at) => {}
                 () = self.out.closed() => return,
             }
+            self.shared.state.clock.sleep_until(next).await;
         }
     }
 
@@ -282,10 +286,12 @@ fn soon(now: Timestamp) -> Timestamp {
     now.saturating_add(RECHECK).unwrap_or(now)
 }
 
+/// An object of the API, which can always be written; without it, readers of the feed look for themselves.
 fn value(object: &impl Serialize) -> Option<Value> {
     serde_json::to_value(object).ok()
 }
 
+/// An event; its data are types of the API, which can always be written.
 fn encode(name: &str, data: &impl Serialize) -> Event {
     Event::default().event(name).data(serde_json::to_string(data).unwrap_or_default())
 }
