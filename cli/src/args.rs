@@ -1,16 +1,15 @@
 //! What the command line takes.
 
-use std::path::PathBuf;
-
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
     app, cluster, completion, context, explain, freeze, login, operation, proj, repo, settings, version, watch,
 };
+use crate::connection::ConnectionArgs;
 
 /// Windlass keeps fleets of Kubernetes clusters in the state that git describes.
 #[derive(Parser)]
-#[command(name = "windlass", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "windlass", version, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 done, 1 failed or not reached, 2 wrong usage.\n\nExample:\n  \
     windlass login https://hub.example:8443 --token-file admin.token --ca ca.pem\n  \
     windlass cluster add eu-1 --label env=prod -o join.json\n  \
@@ -21,24 +20,6 @@ pub(crate) struct Args {
     pub(crate) connection: ConnectionArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Which hub, and as whom; what is not given comes from the context that `windlass login` saved.
-#[derive(clap::Args)]
-#[command(next_help_heading = "Connection")]
-pub(crate) struct ConnectionArgs {
-    /// The hub's API: https://host:port.
-    #[arg(long, global = true, env = "WINDLASS_SERVER", value_name = "URL")]
-    pub(crate) server: Option<String>,
-    /// File that holds the API token; `-` is stdin. The variable WINDLASS_TOKEN may hold the token itself.
-    #[arg(long, global = true, env = "WINDLASS_TOKEN_FILE", value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
-    /// CA certificates of the hub, as PEM; only these are trusted then.
-    #[arg(long, global = true, env = "WINDLASS_CA", value_name = "FILE")]
-    pub(crate) ca: Option<PathBuf>,
-    /// A saved context other than the current one.
-    #[arg(long = "hub-context", global = true, env = "WINDLASS_CONTEXT", value_name = "NAME", id = "hub-context")]
-    pub(crate) context: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -101,6 +82,18 @@ mod tests {
             assert!(!subcommands.is_empty() || has_example, "{} has no example", command.get_name());
             assert!(command.get_about().is_some(), "{} says nothing of itself", command.get_name());
             subcommands.into_iter().for_each(walk);
+        }
+        walk(&<Args as clap::CommandFactory>::command());
+    }
+
+    #[test]
+    fn every_argument_says_what_it_is() {
+        fn walk(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                let (of, named) = (command.get_name(), argument.get_id());
+                assert!(argument.get_help().is_some(), "{of}: {named} says nothing of itself");
+            }
+            command.get_subcommands().for_each(walk);
         }
         walk(&<Args as clap::CommandFactory>::command());
     }

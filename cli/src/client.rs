@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::context::Saved;
+use crate::connection::ConnectionArgs;
+use crate::context::{Contexts, Saved};
 
 pub(crate) use events::{Event, Events};
 pub(crate) use lines::Lines;
@@ -50,6 +51,11 @@ impl Client {
             builder = builder.tls_certs_only(tls::certificates(pem)?);
         }
         Ok(Self { http: builder.build().context("TLS: cannot be set up")?, base, ca: context.ca_pem.clone() })
+    }
+
+    /// For the hub that the flags name, or the saved context.
+    pub(crate) fn of(connection: &ConnectionArgs) -> anyhow::Result<Self> {
+        Self::new(&Contexts::load()?.resolve(connection)?)
     }
 
     /// The hub's key, as curl's `--pinnedpubkey` takes it after `sha256//`; none where the hub is trusted as the system trusts everybody.
@@ -158,6 +164,7 @@ impl Client {
             return Ok(response);
         }
         let status = response.status();
+        // A refusal whose words are lost on the way is a refusal still: the status says which.
         let body = response.bytes().await.unwrap_or_default();
         Err(Problem::read(status, &body).into())
     }

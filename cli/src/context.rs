@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::args::ConnectionArgs;
+use crate::connection::ConnectionArgs;
 
 /// The file. It holds tokens: no `Debug`.
 #[derive(Default, Serialize, Deserialize)]

@@ -5,8 +5,10 @@
 mod args;
 mod client;
 mod commands;
+mod connection;
 mod context;
 mod output;
+mod run;
 mod view;
 
 use std::process::ExitCode;
@@ -16,7 +18,7 @@ use clap::Parser;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = args::Args::parse();
-    match commands::run(args).await {
+    match run::run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         // `windlass app list | head` is no failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

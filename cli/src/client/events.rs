@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{Client, Problem};
 use crate::output;
 
 /// The hub sends a comment every 15 s; three missed ones and the connection is dead.
 const SILENCE: Duration = Duration::from_secs(45);
+/// Before a stream that was cut is asked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The most that one event may hold.
 const EVENT_LIMIT: usize = 16 << 20;
@@ -53,8 +55,10 @@ pub(crate) struct Events {
 }
 
 struct Open {
-    bytes: BoxStream<'static, reqwest::Result<Bytes>>,
+    hub: String,
+    bytes: BoxStream<'static, anyhow::Result<Bytes>>,
     parser: Parser,
+    heard: Instant,
 }
 
 /// Cuts bytes into events.
@@ -79,15 +83,12 @@ impl Events {
         Self { client, application, objects, last, open: None, complained: false }
     }
 
-    /// The next event; waits and reconnects for as long as it takes. An error is a refusal that will not pass by itself.
+    /// The next event; waits and reconnects for as long as it takes. An error is a refusal that will not pass by itself. Whoever stops waiting loses nothing:
+    /// the stream stays open, and what was read of an event stays read.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Event> {
         loop {
             let fields = match self.fields().await {
-                Ok(Some(fields)) => fields,
-                Ok(None) => {
-                    self.open = None;
-                    continue;
-                }
+                Ok(fields) => fields,
                 Err(error) => {
                     self.interrupted(error).await?;
                     continue;
@@ -121,21 +122,13 @@ impl Events {
         Ok(())
     }
 
-    async fn fields(&mut self) -> anyhow::Result<Option<Fields>> {
-        let mut open = match self.open.take() {
-            Some(open) => open,
-            None => self.connect().await?,
-        };
-        loop {
-            if let Some(fields) = open.parser.next()? {
-                self.open = Some(open);
-                return Ok(Some(fields));
-            }
-            match tokio::time::timeout(SILENCE, open.bytes.next()).await {
-                Ok(Some(Ok(bytes))) => open.parser.push(&bytes),
-                Ok(Some(Err(error))) => return Err(self.client.unreachable(&error)),
-                Ok(None) | Err(_) => anyhow::bail!("hub {}: the stream of changes was cut", self.client.server()),
-            }
+    async fn fields(&mut self) -> anyhow::Result<Fields> {
+        if self.open.is_none() {
+            self.open = Some(self.connect().await?);
+        }
+        match &mut self.open {
+            Some(open) => open.next().await,
+            None => anyhow::bail!("hub {}: the stream of changes is not open", self.client.server()),
         }
     }
 
@@ -151,7 +144,26 @@ impl Events {
             output::note("the hub is back");
             self.complained = false;
         }
-        Ok(Open { bytes: response.bytes_stream().boxed(), parser: Parser::default() })
+        let client = self.client.clone();
+        let bytes = response.bytes_stream().map_err(move |error| client.unreachable(&error)).boxed();
+        Ok(Open { hub: self.client.server().to_owned(), bytes, parser: Parser::default(), heard: Instant::now() })
+    }
+}
+
+// === impl Open ===
+
+impl Open {
+    async fn next(&mut self) -> anyhow::Result<Fields> {
+        loop {
+            if let Some(fields) = self.parser.next()? {
+                return Ok(fields);
+            }
+            let Ok(Some(bytes)) = tokio::time::timeout_at(self.heard + SILENCE, self.bytes.next()).await else {
+                anyhow::bail!("hub {}: the stream of changes was cut", self.hub)
+            };
+            self.parser.push(&bytes?);
+            self.heard = Instant::now();
+        }
     }
 }
 
@@ -205,6 +217,8 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -222,5 +236,18 @@ mod tests {
             let change = ("change".to_owned(), Some("7".to_owned()), "{\"a\":1}".to_owned());
             assert_eq!(found, [change, ("reset".to_owned(), None, "{}".to_owned())]);
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_stops_waiting_loses_nothing() {
+        let (send, pieces) = tokio::sync::mpsc::channel::<anyhow::Result<Bytes>>(4);
+        let bytes = futures::stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces))).boxed();
+        let mut open = Open { hub: "h".to_owned(), bytes, parser: Parser::default(), heard: Instant::now() };
+        send.send(Ok(Bytes::from_static(b"event: ch"))).await.expect("open");
+        assert!(open.next().now_or_never().is_none(), "half an event is none");
+        send.send(Ok(Bytes::from_static(b"ange\n\n"))).await.expect("open");
+        assert_eq!(open.next().await.expect("whole").event, "change");
+        drop(send);
+        assert!(open.next().await.is_err(), "it was cut");
     }
 }

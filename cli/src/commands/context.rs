@@ -21,6 +21,7 @@ pub(crate) enum Context {
 
 #[derive(Args)]
 pub(crate) struct Named {
+    /// Name of the context, as `context list` shows it.
     name: String,
 }
 

@@ -4,8 +4,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::Value;
 
-use crate::args::ConnectionArgs;
 use crate::client::{Client, parse_server, pinned_ca};
+use crate::connection::ConnectionArgs;
 use crate::context::{self, Contexts, Saved};
 use crate::output;
 

@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::args::ConnectionArgs;
+use crate::client::Client;
+use crate::connection::ConnectionArgs;
 use crate::output::{self, FormatArgs};
 
 /// Print the version of this command and of the hub.
@@ -35,6 +36,6 @@ impl Version {
 }
 
 async fn hub(connection: &ConnectionArgs) -> anyhow::Result<String> {
-    let version: Value = super::client(connection)?.get(&["version"], &[]).await?;
+    let version: Value = Client::of(connection)?.get(&["version"], &[]).await?;
     Ok(version["version"].as_str().unwrap_or("unknown").to_owned())
 }

@@ -2,7 +2,7 @@
 
 use super::line;
 
-/// Prints rows under a header; an empty table says so on stderr.
+/// Prints rows under a header, where there is one; an empty table says so on stderr.
 pub(crate) fn print(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<()> {
     if rows.is_empty() {
         super::note("nothing found");
@@ -15,7 +15,9 @@ pub(crate) fn print(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<(
 pub(crate) fn render(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(header.iter().map(|title| (*title).to_owned()));
+    if !header.is_empty() {
+        table.set_header(header.iter().map(|title| (*title).to_owned()));
+    }
     for row in rows {
         // A cell is one line: what an object says may hold any text.
         table.add_row(row.into_iter().map(|cell| single_line(&cell)));

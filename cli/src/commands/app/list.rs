@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use crate::client::Client;
-use crate::commands::listing::{self, ListArgs};
+use crate::commands::listing::{ListArgs, Listed};
 use crate::commands::parse;
 use crate::output::{Format, age};
 use crate::view::Application;
@@ -14,7 +14,7 @@ const HEADER: &[&str] = &["NAME", "PROJECT", "SYNC", "HEALTH", "VERIFIED", "REVI
 /// List applications with their state over all clusters, and how fresh that is.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  windlass app list --health Degraded --sort attention\n  windlass app list -l team=shop -o wide"
+    after_help = "Example:\n  windlass app list --health Degraded --sort attention\n  windlass app list -l team=shop -o wide\n  windlass app list -w"
 )]
 pub(crate) struct List {
     /// Only of this project.
@@ -33,11 +33,14 @@ pub(crate) struct List {
     #[arg(long, value_name = "STATUS")]
     health: Option<String>,
     /// Only with this label; may repeat, all must match.
-    #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = parse::pair)]
+    #[arg(short = 'l', long = "selector", alias = "label", value_name = "KEY=VALUE", value_parser = parse::pair)]
     labels: Vec<(String, String)>,
     /// What comes first.
     #[arg(long, value_enum, default_value_t = Sort::Name, value_name = "ORDER")]
     sort: Sort,
+    /// Go on, and print each application again that changes.
+    #[arg(short, long)]
+    watch: bool,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -68,14 +71,17 @@ impl List {
             ("sort", Some(sort.to_owned())),
         ];
         query.extend(self.labels.iter().map(|(key, value)| ("label", Some(format!("{key}={value}")))));
-        let items = listing::read(client, &["applications"], query, &self.list).await?;
         let is_wide = self.list.format.output == Format::Wide;
         let mut header = HEADER.to_vec();
         if is_wide {
             header.extend(["CONNECTED", "REPOSITORY", "PATH", "TARGET", "CONDITIONS"]);
         }
-        let now = Timestamp::now();
-        listing::print(&self.list, items, Application::full_name, &header, |app| row(app, is_wide, now))
+        let row = |app: &Application, now| row(app, is_wide, now);
+        let listed = Listed { path: &["applications"], query, header, name: Application::full_name, row: &row };
+        if self.watch {
+            return listed.follow(client, &self.list, "application").await;
+        }
+        listed.print(client, &self.list).await
     }
 }
 

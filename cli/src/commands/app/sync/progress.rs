@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::commands::app::list::short;
@@ -14,8 +15,8 @@ use crate::view::{Operation, OperationState, Page, ResourceResult};
 
 /// Changes come on the watch; what it misses is looked at after this time.
 const EVERY: Duration = Duration::from_secs(2);
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(200);
+/// No two looks are closer: a burst of changes is one look.
+const APART: Duration = Duration::from_millis(200);
 /// An agent that ends an operation at its deadline is heard of by then.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 /// Pages of operations that are searched for those that are followed.
@@ -70,6 +71,7 @@ async fn watch(
 ) -> anyhow::Result<()> {
     let mut events = client.watch(Some(name.to_string()), None, false);
     loop {
+        let looked = Instant::now();
         let mut deadline = None;
         for operation in look(client, name, ids, ended).await? {
             say(&operation, said);
@@ -88,10 +90,10 @@ async fn watch(
                 "application {name}: an operation has not ended by its deadline; its agent is not heard of: `windlass explain {name}`"
             );
         }
-        tokio::time::sleep(PAUSE).await;
         if let Ok(event) = tokio::time::timeout(EVERY, events.next()).await {
             event?;
         }
+        tokio::time::sleep_until(looked + APART).await;
     }
 }
 
