@@ -12,20 +12,23 @@ mod rejoin;
 pub(crate) mod relocate;
 mod renew;
 mod replaced;
-pub(crate) mod skew;
 #[cfg(test)]
 pub(crate) mod test_pki;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use rustls_pki_types::CertificateDer;
 use secrecy::SecretString;
+use tonic::transport::Channel;
 use uuid::Uuid;
 use windlass_domain::digest::DigestKey;
 use windlass_domain::time::Timestamp;
-use windlass_runtime::tls::PemIdentity;
+use windlass_runtime::clock::Clock;
+use windlass_runtime::tls::{self, H2, PemIdentity};
 
-use crate::link::Proxy;
+use crate::dial::{self, Address, Proxy, Windows};
 
 pub use credentials::Credentials;
 pub use files::Files;
@@ -154,6 +157,14 @@ impl Identity {
     /// When it is there and cannot be used. It is never replaced silently: another key would be another agent.
     pub fn load(files: &Files) -> Result<Option<Self>, Error> {
         directory::load(files)
+    }
+
+    /// A connection to the hub's agents listener, as this cluster.
+    pub async fn dial(&self, clock: &Clock, windows: Windows) -> Result<Channel, dial::Error> {
+        let address: Address = self.agents_address.parse()?;
+        let config = tls::client_config(clock, &self.authorities, Some(self.certificate.clone()), H2)?;
+        let stream = dial::tls(&address, self.proxy.as_ref(), Arc::new(config)).await?;
+        dial::channel(stream, &address, windows).await
     }
 
     /// When the certificate should be renewed: at two thirds of its life, and up to a twentieth of it later, chosen by `entropy`, so that clusters that

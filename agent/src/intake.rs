@@ -1,10 +1,12 @@
 //! What the hub says, made durable before it is believed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex as Cell;
+use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, mpsc};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -53,6 +55,18 @@ struct Stated {
     frozen: Vec<FrozenTarget>,
 }
 
+/// A durable record that is there and says nothing.
+struct Unreadable;
+
+/// A durable record, if it is there; one that cannot be read is named in the log.
+fn read<T: DeserializeOwned>(durable: &Durable, name: &str) -> Result<Option<T>, Unreadable> {
+    let Some(bytes) = durable.read(name) else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        warn!(record = name, %error, "a durable record is unreadable; the hub is asked for its whole list");
+        Unreadable
+    })
+}
+
 // === impl Intake ===
 
 impl Intake {
@@ -72,8 +86,15 @@ impl Intake {
             row.inspect_err(|error| warn!(record = name, %error, "a durable row is unreadable")).ok()
         });
         let mut state = DesiredState::of(rows);
-        state.frozen = durable.read(FROZEN).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let mut position = durable.read(POSITION).and_then(|bytes| serde_json::from_slice::<Position>(&bytes).ok());
+        let mut position = read::<Position>(&durable, POSITION).unwrap_or_default();
+        match read::<BTreeSet<Uuid>>(&durable, FROZEN) {
+            Ok(frozen) => state.frozen = frozen.unwrap_or_default(),
+            Err(Unreadable) => {
+                // The engine leaves all of them alone too; the hub's whole list says which may be written to.
+                position = None;
+                state.frozen = state.rows.keys().copied().collect();
+            }
+        }
         if durable.read(CLUSTER).is_some_and(|before| before != cluster.as_bytes().as_slice()) {
             // The cluster joined anew: what an earlier record of it said is kept as it is until the hub says what holds now.
             warn!(

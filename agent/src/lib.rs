@@ -20,6 +20,7 @@
 pub mod app;
 pub mod args;
 pub mod desired;
+pub mod dial;
 pub mod home;
 pub mod identity;
 pub mod inspect;

@@ -2,12 +2,10 @@
 //!
 //! A slow or absent hub never stands before the engine: what the engine says is taken at once and kept, the newest value per target.
 
-pub mod connect;
 mod content;
 pub mod fetch;
 mod held;
 mod outbox;
-mod proxy;
 mod second;
 pub mod serve;
 mod session;
@@ -41,7 +39,6 @@ use second::Second;
 use serve::{Answers, Server};
 
 pub use fetch::{Fetched, Fetcher};
-pub use proxy::Proxy;
 
 /// What the engine says. Of each target the newest value counts.
 #[derive(Debug, Clone, PartialEq)]

@@ -262,13 +262,11 @@ fn pause(found: &Option<Deployment>) -> Option<&str> {
 }
 
 fn tell(change: &Change) {
-    match &change.record {
-        Some(record) => match &record.reverted {
-            Some(reason) => {
-                tracing::error!(from = record.to, to = record.from, reason, "the agent's image was taken back")
-            }
-            None => {}
-        },
-        None => tracing::info!("the upgrade of this agent is over"),
+    let Some(record) = &change.record else {
+        tracing::info!("the upgrade of this agent is over");
+        return;
+    };
+    if let Some(reason) = &record.reverted {
+        tracing::error!(from = record.to, to = record.from, reason, "the agent's image was taken back");
     }
 }

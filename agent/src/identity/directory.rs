@@ -75,7 +75,7 @@ pub(super) fn load(files: &Files) -> Result<Option<Identity>, Error> {
     let proxy_text = text_of(files, PROXY)?;
     let proxy = proxy_text.as_deref().map(str::parse).transpose();
     Ok(Some(Identity {
-        proxy: proxy.map_err(|error: crate::link::connect::Error| damaged(files, PROXY, error))?,
+        proxy: proxy.map_err(|error: crate::dial::Error| damaged(files, PROXY, error))?,
         proxy_text: proxy_text.map(Into::into),
         cluster: public.cluster,
         instance: instance(files)?.ok_or_else(|| damaged(files, INSTANCE, "missing"))?,

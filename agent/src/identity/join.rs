@@ -23,8 +23,7 @@ use super::leaf::Given;
 use super::pin::{PinnedAuthority, is_wrong_authority};
 use super::rejoin::token_of;
 use super::{Error, Files, Identity, leaf};
-use crate::link::Proxy;
-use crate::link::connect::{self, Address, Windows};
+use crate::dial::{self, Address, Proxy, Windows};
 
 /// How long the hub may take for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -97,7 +96,7 @@ fn checked(file: &JoinFile) -> Result<Address, Error> {
 
 fn proxy_of(file: &JoinFile) -> Result<Option<Proxy>, Error> {
     let parsed = file.proxy.as_deref().map(str::parse).transpose();
-    parsed.map_err(|error: connect::Error| Error::JoinFile(error.to_string()))
+    parsed.map_err(|error: dial::Error| Error::JoinFile(error.to_string()))
 }
 
 pub(super) fn csr(key: &rcgen::KeyPair) -> Result<Vec<u8>, Error> {
@@ -119,16 +118,14 @@ async fn ask(
     let verifier = Arc::new(PinnedAuthority::new(file.pins.clone()));
     let config = tls::client_config_with(clock, verifier, None, tls::H2)
         .map_err(|error| Error::Handshake { hub: hub.clone(), problem: error.to_string() })?;
-    let stream = connect::tls(address, proxy.as_ref(), Arc::new(config)).await.map_err(|error| match error {
-        connect::Error::Handshake { problem, .. } if is_wrong_authority(&problem) => {
+    let stream = dial::tls(address, proxy.as_ref(), Arc::new(config)).await.map_err(|error| match error {
+        dial::Error::Handshake { problem, .. } if is_wrong_authority(&problem) => {
             Error::WrongAuthority { hub: hub.clone() }
         }
-        connect::Error::Handshake { problem, .. } => {
-            Error::Handshake { hub: hub.clone(), problem: problem.to_string() }
-        }
+        dial::Error::Handshake { problem, .. } => Error::Handshake { hub: hub.clone(), problem: problem.to_string() },
         error => Error::Unreachable { hub: hub.clone(), problem: error.to_string() },
     })?;
-    let channel = connect::channel(stream, address, Windows::SESSION)
+    let channel = dial::channel(stream, address, Windows::SESSION)
         .await
         .map_err(|error| Error::Unreachable { hub: hub.clone(), problem: error.to_string() })?;
     let reply = JoinClient::new(channel).join(request).await;
@@ -145,7 +142,7 @@ fn failed(hub: String, status: &tonic::Status) -> Error {
         | Code::NotFound
         | Code::AlreadyExists
         | Code::Unimplemented => Error::Refused { hub, reason: status.message().to_owned() },
-        _ => Error::Unreachable { hub, problem: connect::describe(status) },
+        _ => Error::Unreachable { hub, problem: dial::describe(status) },
     }
 }
 

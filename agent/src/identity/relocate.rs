@@ -8,7 +8,7 @@ use windlass_runtime::clock::Clock;
 
 use super::join::on_disk;
 use super::{Credentials, Error, Files, Identity, directory};
-use crate::link::connect::{self, Address, Windows};
+use crate::dial::{Address, Windows};
 
 /// Where this cluster's agent is to connect, when it is not where it does.
 const ADDRESS: &str = "windlass-agents-address";
@@ -49,7 +49,7 @@ async fn relocate(credentials: &Credentials, files: &Files, address: &str, clock
     let _one = credentials.one_change().await;
     let moved = Identity { agents_address: address.to_owned(), ..Identity::clone(&credentials.current()) };
     // Mutual TLS under the hub's own authority: whoever answers is the hub.
-    let dialled = connect::dial(&moved, clock, Windows::SESSION).await;
+    let dialled = moved.dial(clock, Windows::SESSION).await;
     dialled.map_err(|error| Error::Unreachable { hub: address.to_owned(), problem: error.to_string() })?;
     let kept = moved.clone();
     on_disk(files, move |files| directory::keep_address(files, &kept)).await?;

@@ -18,8 +18,8 @@ use windlass_runtime::clock::Clock;
 use super::directory::{self, Prepared};
 use super::join::{csr, on_disk};
 use super::leaf::Given;
-use super::{Credentials, Error, Files, Identity, leaf, skew};
-use crate::link::connect::{self, Windows};
+use super::{Credentials, Error, Files, Identity, leaf};
+use crate::dial::{self, Windows, skew};
 
 /// How long the hub may take for its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -116,7 +116,8 @@ pub(super) async fn renew_once(
 async fn ask(identity: &Identity, request: v1::RenewRequest, clock: &Clock) -> Result<v1::RenewReply, Error> {
     let hub = || identity.agents_address.clone();
     let call = async {
-        let channel = connect::dial(identity, clock, Windows::SESSION)
+        let channel = identity
+            .dial(clock, Windows::SESSION)
             .await
             .map_err(|error| Error::Unreachable { hub: hub(), problem: error.to_string() })?;
         let reply =
@@ -136,7 +137,7 @@ fn failed(identity: &Identity, status: &tonic::Status, clock: &Clock) -> Error {
             Error::RenewalRefused { hub, reason: status.message().to_owned() }
         }
         _ => {
-            let problem = connect::describe(status);
+            let problem = dial::describe(status);
             match identity.explain_alert(&problem, clock.now()) {
                 Some(reason) => Error::RenewalRefused { hub, reason },
                 None => Error::Unreachable { hub, problem },

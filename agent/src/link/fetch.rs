@@ -12,9 +12,9 @@ use windlass_proto::v1;
 use windlass_proto::v1::agent_client::AgentClient;
 use windlass_runtime::clock::Clock;
 
-use super::connect;
 use super::content::NotContent;
 use super::second::Second;
+use crate::dial;
 use receive::Receiver;
 
 /// How long the hub may be silent in the middle of an answer.
@@ -45,7 +45,7 @@ pub struct Fetched {
 pub enum Error {
     /// No connection.
     #[error(transparent)]
-    Connect(#[from] connect::Error),
+    Connect(#[from] dial::Error),
     /// The hub refused, or the connection broke.
     #[error("fetching from the hub: {0}")]
     Call(String),
@@ -115,6 +115,6 @@ impl Fetcher {
 
     async fn in_time<T>(&self, call: impl Future<Output = Result<T, tonic::Status>>) -> Result<T, Error> {
         let answer = self.clock.timeout(SILENCE_LIMIT, call).await.map_err(|_| Error::Silent)?;
-        answer.map_err(|status| Error::Call(connect::describe(&status)))
+        answer.map_err(|status| Error::Call(dial::describe(&status)))
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tonic::transport::Channel;
 use windlass_runtime::clock::Clock;
 
-use super::connect::{self, Windows};
+use crate::dial::{self, Windows};
 use crate::identity::{Credentials, Identity};
 
 /// How long an unused connection stays.
@@ -47,14 +47,14 @@ impl Second {
     }
 
     /// The connection, dialled if need be. Whoever used it says [`used`](Self::used) or [`broke`](Self::broke) afterwards.
-    pub(super) async fn channel(&self) -> Result<Channel, connect::Error> {
+    pub(super) async fn channel(&self) -> Result<Channel, dial::Error> {
         let mut open = self.inner.open.lock().await;
         open.uses += 1;
         let identity = self.inner.credentials.current();
         if let Some(channel) = open.channel.as_ref().filter(|_| open.serial == identity.serial) {
             return Ok(channel.clone());
         }
-        let channel = connect::dial(&identity, &self.inner.clock, Windows::FETCH).await?;
+        let channel = identity.dial(&self.inner.clock, Windows::FETCH).await?;
         open.serial.clone_from(&identity.serial);
         open.channel = Some(channel.clone());
         Ok(channel)

@@ -21,8 +21,8 @@ use windlass_proto::v1::agent_client::AgentClient;
 use windlass_proto::v1::serve_frame::Frame;
 use windlass_runtime::clock::Clock;
 
-use super::connect;
 use super::second::Second;
+use crate::dial;
 
 pub use reply::{Gone, Reply};
 
@@ -123,7 +123,7 @@ impl Server {
         let opened = clock.timeout(PATIENCE, client.serve(ReceiverStream::new(outgoing))).await;
         let mut incoming = match opened {
             Ok(Ok(response)) => response.into_inner(),
-            Ok(Err(status)) => return Err(connect::describe(&status)),
+            Ok(Err(status)) => return Err(dial::describe(&status)),
             Err(slow) => return Err(slow.to_string()),
         };
         let (credit, given) = watch::channel(0);

@@ -23,10 +23,10 @@ use windlass_proto::v1::Frame;
 use windlass_proto::v1::agent_client::AgentClient;
 use windlass_proto::{Decoder, Encoder};
 
-use super::connect::{self, Windows};
 use super::held::Unproven;
 use super::{Connection, Desired, Ended, Link, Memory};
-use crate::identity::{Identity, relocate, skew};
+use crate::dial::{self, Windows, skew};
+use crate::identity::{Identity, relocate};
 
 /// How long the hub may take to say Welcome.
 const WELCOME_LIMIT: Duration = Duration::from_secs(30);
@@ -83,7 +83,7 @@ pub(super) struct Line {
 pub(super) async fn run<D: Desired>(link: &Link<D>, memory: &mut Memory, before: Option<Line>) -> Ended {
     let renewed = link.credentials.subscribe();
     let identity = link.credentials.current();
-    let channel = match connect::dial(&identity, &link.clock, Windows::SESSION).await {
+    let channel = match identity.dial(&link.clock, Windows::SESSION).await {
         Ok(channel) => channel,
         Err(error) => return Ended::unhealthy(error.to_string()),
     };
@@ -120,7 +120,7 @@ fn refused<D>(link: &Link<D>, identity: &Identity, status: &tonic::Status) -> St
     if status.metadata().get(CERTIFICATE).is_some_and(|word| word == "ended") {
         link.credentials.ask_for_renewal(&identity.serial);
     }
-    let words = connect::describe(status);
+    let words = dial::describe(status);
     identity.explain_alert(&words, link.clock.now()).unwrap_or(words)
 }
 
@@ -211,7 +211,7 @@ impl<'a, D: Desired> Session<'a, D> {
         let frame = match frame {
             Ok(Some(frame)) => frame,
             Ok(None) => return self.end("the hub ended the stream"),
-            Err(status) => return self.end(connect::describe(&status)),
+            Err(status) => return self.end(dial::describe(&status)),
         };
         let message = match self.decoder.push(frame) {
             Ok(Some(message)) => message,

@@ -8,6 +8,7 @@ use windlass_domain::discovery::{ApiResource, Discovery};
 use windlass_domain::manifest::ResourceKey;
 
 use crate::observe::client::{Error, JSON, METADATA_LIST};
+use crate::observe::page::Page;
 use crate::observe::{Cluster, look, path};
 
 /// Objects of a kind that are looked at; where there are more, it is in use.
@@ -31,20 +32,6 @@ pub struct Question {
     pub resource: ApiResource,
     /// Objects that leave with it, by uid: they do not count.
     pub leaving: BTreeSet<String>,
-}
-
-#[derive(Deserialize)]
-struct List {
-    #[serde(default)]
-    metadata: Page,
-    /// `null` where there are none.
-    items: Option<Vec<Item>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Page {
-    #[serde(default, rename = "continue")]
-    more: String,
 }
 
 #[derive(Deserialize)]
@@ -112,13 +99,13 @@ async fn is_unmounted(cluster: &Cluster, question: &Question) -> Result<bool, Er
         namespaced: true,
     };
     let at = format!("{}?limit={PODS}", path::collection(&pods, Some(&question.key.namespace)));
-    let list: List = cluster.get(&at, JSON).await?;
+    let page: Page<Item> = cluster.get(&at, JSON).await?;
     let mounts = |pod: &Item| {
         let volumes = pod.spec.get("volumes").and_then(Value::as_array).into_iter().flatten();
         let mut claims = volumes.filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str());
         claims.any(|claim| claim == question.key.name)
     };
-    Ok(list.metadata.more.is_empty() && !list.items.iter().flatten().any(mounts))
+    Ok(page.next().is_empty() && !page.items().iter().any(mounts))
 }
 
 /// Whether there is an object of a kind that neither leaves too nor was made by Kubernetes itself.
@@ -129,12 +116,12 @@ async fn holds_others(
     question: &Question,
 ) -> Result<bool, Error> {
     let at = format!("{}?limit={PAGE}", path::collection(resource, namespace));
-    let list: List = cluster.get(&at, METADATA_LIST).await?;
+    let page: Page<Item> = cluster.get(&at, METADATA_LIST).await?;
     let counts = |item: &Item| {
         let Metadata { name, uid, deletion_timestamp } = &item.metadata;
         deletion_timestamp.is_none() && !question.leaving.contains(uid) && !is_made_by_kubernetes(resource, name)
     };
-    Ok(!list.metadata.more.is_empty() || list.items.iter().flatten().any(counts))
+    Ok(!page.next().is_empty() || page.items().iter().any(counts))
 }
 
 fn is_derived(resource: &ApiResource) -> bool {

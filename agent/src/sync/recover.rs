@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
 use windlass_domain::discovery::{ApiResource, Discovery};
 use windlass_domain::inventory::InventoryEntry;
@@ -13,6 +12,7 @@ use windlass_domain::ownership::MANAGED;
 
 use super::engine::Engine;
 use crate::observe::client::{Error, METADATA_LIST};
+use crate::observe::page::Page;
 use crate::observe::{Cluster, path, slim};
 
 /// How long a sweep that failed waits.
@@ -25,20 +25,6 @@ pub struct Managed {
     key: ResourceKey,
     api_version: String,
     live: LiveObject,
-}
-
-#[derive(Deserialize)]
-struct List {
-    #[serde(default)]
-    metadata: Page,
-    /// `null` where there are none.
-    items: Option<Vec<Value>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Page {
-    #[serde(default, rename = "continue")]
-    more: String,
 }
 
 /// Every object with our label, whoever's it is: one LIST of metadata for each kind that is served.
@@ -63,10 +49,7 @@ pub async fn sweep(cluster: &Cluster, discovery: &Discovery) -> Result<Vec<Manag
 }
 
 async fn list(cluster: &Cluster, resource: &ApiResource, found: &mut Vec<Managed>) -> Result<(), Error> {
-    let api_version = match resource.group.as_str() {
-        "" => resource.version.clone(),
-        group => format!("{group}/{}", resource.version),
-    };
+    let api_version = resource.api_version();
     let mut from = String::new();
     loop {
         let mut at = format!("{}?labelSelector={MANAGED}%3Dtrue&limit={PAGE}", path::collection(resource, None));
@@ -74,18 +57,13 @@ async fn list(cluster: &Cluster, resource: &ApiResource, found: &mut Vec<Managed
             at.push_str("&continue=");
             path::push_segment(&mut at, &from);
         }
-        let page: List = cluster.get(&at, METADATA_LIST).await?;
-        found.extend(page.items.iter().flatten().map(|object| {
-            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let key = ResourceKey {
-                group: resource.group.clone(),
-                kind: resource.kind.clone(),
-                namespace: text("/metadata/namespace"),
-                name: text("/metadata/name"),
-            };
-            Managed { key, api_version: api_version.clone(), live: slim::metadata(object) }
+        let page: Page<Value> = cluster.get(&at, METADATA_LIST).await?;
+        found.extend(page.items().iter().map(|object| Managed {
+            key: resource.key_of(object),
+            api_version: api_version.clone(),
+            live: slim::metadata(object),
         }));
-        from = page.metadata.more;
+        page.next().clone_into(&mut from);
         if from.is_empty() {
             return Ok(());
         }

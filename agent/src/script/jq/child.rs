@@ -104,7 +104,8 @@ fn work(tell: &mpsc::Sender<Watched>) {
         if tell.send(Watched::Begins).is_err() {
             return;
         }
-        let mut said = serde_json::to_vec(&evaluate(&line, &mut known)).unwrap_or_default();
+        // An answer that cannot be written ends this process, which whoever asked notices.
+        let Ok(mut said) = serde_json::to_vec(&evaluate(&line, &mut known)) else { return };
         said.push(b'\n');
         if tell.send(Watched::Ends).is_err() || output.write_all(&said).and_then(|()| output.flush()).is_err() {
             return;

@@ -1,4 +1,9 @@
-//! Connections to the hub: TCP, TLS 1.3, HTTP/2, each made in a step of its own so that what fails can be named.
+//! Connections to the hub: TCP, a proxy where there is one, TLS 1.3, HTTP/2, each made in a step of its own so that what fails can be named.
+//!
+//! It knows nobody: who dials, and with which certificate, is said by whoever asks.
+
+mod proxy;
+pub(crate) mod skew;
 
 use std::io;
 use std::str::FromStr;
@@ -14,11 +19,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
-use windlass_runtime::clock::Clock;
-use windlass_runtime::tls::{self, H2};
+use windlass_runtime::tls;
 
-use super::proxy::Proxy;
-use crate::identity::{Identity, skew};
+pub use proxy::Proxy;
 
 /// How long TCP and TLS may take together.
 const DIAL_LIMIT: Duration = Duration::from_secs(10);
@@ -122,14 +125,6 @@ impl FromStr for Address {
         let address = Self::new(host, port.parse().map_err(|_| bad())?);
         if address.host.is_empty() { Err(bad()) } else { Ok(address) }
     }
-}
-
-/// A connection to the hub's agents listener, as this cluster.
-pub async fn dial(identity: &Identity, clock: &Clock, windows: Windows) -> Result<Channel, Error> {
-    let address: Address = identity.agents_address.parse()?;
-    let config = tls::client_config(clock, &identity.authorities, Some(identity.certificate.clone()), H2)?;
-    let stream = tls(&address, identity.proxy.as_ref(), Arc::new(config)).await?;
-    channel(stream, &address, windows).await
 }
 
 /// TCP, through a proxy where there is one, and TLS, within ten seconds.

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
-use super::connect::{Address, Error};
+use super::{Address, Error};
 
 /// The longest answer that is read.
 const MAX_ANSWER: usize = 8 * 1024;
