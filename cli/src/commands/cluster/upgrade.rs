@@ -127,7 +127,7 @@ async fn newest(client: &Client) -> anyhow::Result<Value> {
 
 /// Says each change of a cluster's stage, until nothing more happens. Clusters that are away are not waited for.
 async fn follow(client: &Client, begun: View) -> anyhow::Result<()> {
-    output::note(&format!("upgrading the agents of {} clusters to {}", begun.clusters.len(), begun.to));
+    output::note(&format!("upgrading agents to {}; clusters: {}", begun.to, begun.clusters.len()));
     let mut said: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut view = begun;
     loop {
