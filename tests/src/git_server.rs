@@ -77,6 +77,8 @@ pub enum Packs {
 struct Shared {
     root: PathBuf,
     state: Mutex<State>,
+    /// Every connection ends.
+    cut: tokio::sync::Notify,
 }
 
 #[derive(Debug, Default)]
@@ -126,7 +128,7 @@ impl GitServer {
         let listener = ports::listen_on(address).await?;
         let address = listener.local_addr().context("reading the git server's address")?;
         let state = Mutex::new(State { credentials, ..State::default() });
-        let shared = Arc::new(Shared { root: root.clone(), state });
+        let shared = Arc::new(Shared { root: root.clone(), state, cut: tokio::sync::Notify::new() });
         let accepting = tokio::spawn(accept(listener, [acceptor, strange], Arc::clone(&shared))).abort_handle();
         Ok(Self { root, address, ca_pem: authority.pem(), shared, accepting })
     }
@@ -171,9 +173,11 @@ impl GitServer {
         self.shared.with(|state| state.packs = packs);
     }
 
-    /// Shows a certificate of an authority that nobody knows from now on, or its own.
+    /// Shows a certificate of an authority that nobody knows from now on, or its own. Connections that are open end: who is on one was shown another.
     pub fn be_a_stranger(&self, strange: bool) {
-        self.shared.with(|state| state.strange = strange);
+        if self.shared.with(|state| std::mem::replace(&mut state.strange, strange)) != strange {
+            self.shared.cut.notify_one();
+        }
     }
 
     /// Every request so far, in the order of their answers, refused ones too.
@@ -209,6 +213,7 @@ async fn accept(listener: TcpListener, [own, strange]: [TlsAcceptor; 2], shared:
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
+            () = shared.cut.notified() => connections.abort_all(),
             Some(_) = connections.join_next() => {}
         }
     }

@@ -154,7 +154,7 @@ pub async fn create(
     object: &Value,
     options: Options,
 ) -> Result<Value, Error> {
-    fail::fail_point!("agent::create::before", |_| Err(Error::lost(key)));
+    fail::fail_point!("agent::create::before", !options.dry_run, |_| Err(Error::lost(key)));
     let at = format!(
         "{}?fieldManager={MANAGER}{}{}",
         path::collection(resource, Some(&key.namespace)),
@@ -162,6 +162,6 @@ pub async fn create(
         if options.dry_run { "&dryRun=All" } else { "" }
     );
     let made = write(cluster, key, Method::POST, &at, Body::Json(object)).await?;
-    fail::fail_point!("agent::create::after", |_| Err(Error::lost(key)));
+    fail::fail_point!("agent::create::after", !options.dry_run, |_| Err(Error::lost(key)));
     Ok(made)
 }

@@ -84,13 +84,13 @@ pub(crate) async fn recreated_and_generated_objects_survive_agent_kill() -> Resu
     let found = fleet.member(EU)?.objects.get(app.name(), configmap("fixed")).await?.unwrap_or_default();
     ensure!(found["data"]["TEXT"] == "two", "{found}");
 
-    // Two waves: the server is asked first, so that the second time is the one that counts.
+    // Two waves: an operation that is on record goes on, and looks for what it may have made.
     let last =
         |text: &str| manifest::configmap("last", &[("TEXT", text)]).annotation("argocd.argoproj.io/sync-wave", "1");
     let generated = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "generateName": "made-" } });
     app.commit_text("made.yaml", &generated.to_string()).await?;
     for point in ["agent::create::before", "agent::create::after"] {
-        fleet.member(EU)?.agent.admin()?.failpoint(point, "1*off->kill").await?;
+        fleet.member(EU)?.agent.admin()?.failpoint(point, "kill").await?;
         let mark = fleet.member(EU)?.plane.audit_mark()?;
         let commit = app.commit(&[("last.yaml", last(point))]).await?;
         dies_and_goes_on(&mut fleet, &app, point, &commit).await?;

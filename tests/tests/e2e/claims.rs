@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use windlass_tests::app::{SOON, message_application, message_of};
+use windlass_tests::app::{SOON, has_condition, message_application, message_of};
 use windlass_tests::invariants;
 use windlass_tests::manifest;
 use windlass_tests::objects::{SOMEBODY, configmap, deployment};
@@ -103,11 +103,11 @@ pub(crate) async fn application_moves_between_projects_without_a_write() -> Resu
     app.settles_at(&commit).await?;
     put("moved-shut").await?;
     app.wait_for_status("to name the project", |seen| {
-        seen.to_string().contains("project \"moved-shut\" does not permit")
+        has_condition(seen, "InvalidSpecError", "project \"moved-shut\" does not permit")
     })
     .await?;
     put("default").await?;
-    app.wait_for_status("to be permitted again", |seen| !seen.to_string().contains("does not permit")).await?;
+    app.wait_for_status("to be permitted again", |seen| !has_condition(seen, "InvalidSpecError", "")).await?;
     app.settles_at(&commit).await?;
     calm_in(cluster, &[app.name()]).await?;
     let touched: Vec<String> = writes(cluster, mark)?.into_iter().filter(|write| write.contains(app.name())).collect();

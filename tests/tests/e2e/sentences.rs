@@ -11,7 +11,7 @@ use windlass_tests::objects::{configmap, deployment};
 use windlass_tests::wait::wait_for;
 
 use super::hooks::jobs_made;
-use super::stage::{EU, app, calm_in, shared};
+use super::stage::{EU, app, calm_in, cli, shared};
 
 const HOOK: &str = "argocd.argoproj.io/hook";
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
@@ -138,7 +138,7 @@ pub(crate) async fn failed_predelete_hook_is_made_again() -> Result<()> {
     let hook = manifest::job("before", "registry.example/hook:1")
         .annotation(HOOK, "PreDelete")
         .with("spec.activeDeadlineSeconds", json!(1))
-        .with("spec.template.spec.nodeSelector", json!({ "gate-predelete": "open" }));
+        .with("spec.template.spec.nodeSelector", json!({ "nobody": "has-this" }));
     let commit = app.commit(&[("before.yaml", hook), ("map.yaml", map("message", "one"))]).await?;
     app.create().await?;
     app.settles_at(&commit).await?;
@@ -152,11 +152,11 @@ pub(crate) async fn failed_predelete_hook_is_made_again() -> Result<()> {
     wait_for("the hook to be made again", SOON, made, |made| (*made > 1).then_some(())).await?;
     let there = member.objects.present(app.name(), configmap("message")).await?;
     ensure!(there.is_some(), "an object went before the hook succeeded");
-    let open = json!({ "metadata": { "labels": { "gate-predelete": "open" } } });
-    member.objects.edit("", ("v1", "Node", "fake-0"), open).await?;
-    let seen = || fleet.api().application(app.name());
-    wait_for("the application to be gone", SOON * 2, seen, |app| app.is_none().then_some(())).await?;
-    ensure!(member.objects.get(app.name(), configmap("message")).await?.is_none(), "the message is still there");
+    // Nobody waits for it any more.
+    let (mut folder, cli) = cli(fleet, "sentence-predelete-cli").await?;
+    cli.must(&["app", "delete", app.name(), "--abandon", EU, "--yes"]).await?;
+    folder.succeed();
+    ensure!(fleet.api().application(app.name()).await?.is_none(), "the application is still there");
     Ok(())
 }
 
@@ -178,13 +178,14 @@ pub(crate) async fn nothing_is_pruned_or_healed_unasked() -> Result<()> {
     };
     let differs = |one: &Value| (one["sync"] == "OutOfSync").then_some(());
     wait_for("the hand edit to be shown", SOON, || row("edited"), differs).await?;
+    calm_in(member, &[app.name()]).await?;
+    let edited = member.objects.get(app.name(), configmap("edited")).await?.unwrap_or_default();
+    ensure!(edited["data"]["TEXT"] == "by hand", "it was healed: {edited}");
     let second = app.remove(&["b.yaml"]).await?;
     app.refresh().await?;
     let extra = |one: &Value| (one["requiresPruning"] == true).then_some(());
     wait_for("what left git to be shown", SOON, || row("removed"), extra).await?;
     calm_in(member, &[app.name()]).await?;
-    let edited = member.objects.get(app.name(), configmap("edited")).await?.unwrap_or_default();
-    ensure!(edited["data"]["TEXT"] == "by hand", "it was healed: {edited}");
     ensure!(member.objects.present(app.name(), configmap("removed")).await?.is_some(), "it was pruned");
     fleet.api().sync(app.name(), true).await?;
     app.settles_at(&second).await?;
