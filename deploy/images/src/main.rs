@@ -19,8 +19,9 @@ struct Args {
     /// Where the images go, one file each.
     #[arg(long, default_value = "target/images", value_name = "DIR")]
     out: PathBuf,
-    /// What stands before `/PROGRAM:TAG` in the images' names.
-    #[arg(long, default_value = "localhost", value_name = "REGISTRY")]
+    /// What stands before `/PROGRAM:TAG` in the images' names. By default they are what a runtime makes of the names in
+    /// `deploy`, so that a node that has imported them needs no registry.
+    #[arg(long, default_value = "docker.io/library", value_name = "REGISTRY")]
     prefix: String,
     /// The tag.
     #[arg(long, default_value = env!("CARGO_PKG_VERSION"), value_name = "TAG")]
