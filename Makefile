@@ -13,7 +13,7 @@ E2E_THREADS ?= 3
 E2E_STORE ?= sqlite
 # What says most about a store; `make test` runs these on PostgreSQL too, `make soak` all of them.
 STORE_SCENARIOS := hub_killed hub_dies held_prune application_is_deleted commit_becomes removed_file grants explain
-# Which benchmark: B1 (commit to Synced), poison (B1 beside poison applications), B9 (a thousand applications), B10 (drift), idle (what it costs when nothing changes) or all.
+# Which benchmark: B1 (commit to Synced), tree (5,000 objects looked at), poison (B1 beside poison applications), B6 (ten thousand Pods), B9 (a thousand applications), B10 (drift), idle (what it costs when nothing changes) or all.
 B ?= all
 
 # Where the programs come from that images are made of; release builds when it names no folder.
@@ -73,7 +73,7 @@ lint: ## Formatting, clippy, licences and bans, docs, the shape of the tree, rel
 fmt: ## Format all Rust code
 	@cargo fmt --all
 
-bench: ## Benchmarks against their floors, release builds (B=B1, poison, B9, B10 or idle; all of them without)
+bench: ## Benchmarks against their floors, release builds (B=B1, tree, poison, B6, B9, B10 or idle; all of them without)
 	@scripts/prerequisites demo
 	@scripts/bench $(B)
 

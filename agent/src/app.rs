@@ -21,7 +21,7 @@ use windlass_runtime::shutdown::Shutdown;
 use windlass_runtime::{telemetry, tls};
 
 use crate::args::Args;
-use crate::identity::{self, Credentials};
+use crate::identity::{self, Credentials, Files};
 use crate::intake::Intake;
 use crate::link::{self, Connection, Fetcher};
 use crate::live::Live;
@@ -35,8 +35,12 @@ use crate::upgrade::Upgrades;
 use joining::Rejoining;
 use keeping::Keeping;
 
-/// Events that may wait for the engine. Watches then wait too, and the apiserver keeps what they have not read.
-const INBOX: usize = 1024;
+/// What may wait for the engine, events of watches aside: much of it holds an object.
+const INBOX: usize = 128;
+/// What may wait for the link, which takes it at once.
+const TO_LINK: usize = 256;
+/// Events of watches that may wait for the engine: each holds an object. When there are more, the watches wait, and the apiserver with them.
+const EVENTS: usize = 32;
 /// Verdicts that may wait for the engine: each holds an object.
 const VERDICTS: usize = 8;
 /// How long the tasks have to end.
@@ -92,10 +96,7 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     let cluster = Cluster::connect(args.kubeconfig.as_deref(), clock.clone()).await.context("the cluster")?;
     let keeping = Keeping::of(args, clock).await?;
     let home = keeping.namespace().unwrap_or_else(|| DEFAULT_HOME.to_owned());
-    let cluster = match &args.impersonate {
-        Some(account) => cluster.acting_as(ActingAs { account: account.clone(), home: home.clone() }),
-        None => cluster,
-    };
+    let cluster = with_rights(cluster, args, &home);
     let upgrades = keeping.upgrades(clock).await;
     shutdown.spawn(upgrades.clone().keep(shutdown.token()));
     shutdown.spawn(until(shutdown.token(), show_trial(upgrades.clone(), readiness.clone())));
@@ -118,8 +119,8 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     });
 
     let (inbox, engine_inbox) = mpsc::channel(INBOX);
-    let (events, seen) = mpsc::channel(INBOX);
-    let (to_link, link_inbox) = mpsc::channel(INBOX);
+    let (events, seen) = mpsc::channel(EVENTS);
+    let (to_link, link_inbox) = mpsc::channel(TO_LINK);
     let (rediscover, discovery_due) = mpsc::channel(1);
     let watches = Watches::new(cluster.clone(), scope(args), events, shutdown.clone());
     let intake = Intake::restore(
@@ -153,7 +154,6 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     );
     let (pauses, paused) = mpsc::channel(8);
     watches.watch_pauses(pauses);
-    shutdown.spawn(pass_on(seen, inbox.clone(), Input::Observed));
     shutdown.spawn(judge.run(verdicts, shutdown.token()));
     shutdown.spawn(pass_on(judged, inbox.clone(), Input::Judged));
     shutdown.spawn(until(shutdown.token(), pauses::pass_on(paused, upgrades.clone(), home.clone(), inbox.clone())));
@@ -163,21 +163,36 @@ async fn work(args: &Args, clock: &Clock, shutdown: &Shutdown, readiness: Readin
     if let Some(rejoining) = rejoining {
         shutdown.spawn(until(shutdown.token(), rejoining.run(service.connection())));
     }
-    let mut in_sync = service.in_sync();
-    shutdown.spawn(until(shutdown.token(), async move {
-        if in_sync.wait_for(|known| *known).await.is_ok() {
-            upgrades.in_sync();
-        }
-    }));
+    shutdown.spawn(until(shutdown.token(), tell_in_sync(service.in_sync(), upgrades)));
     shutdown.spawn(service.run(shutdown.token()));
+    keep_known(shutdown, clock, credentials, files, kube_system_uid);
+    tracing::info!(cluster = %cluster_uid, "agent is working");
+    tokio::select! {
+        () = engine.run(engine_inbox, seen, shutdown.token()) => Ok(()),
+        Ok(why) = lost => anyhow::bail!(why),
+    }
+}
+
+/// Writes have the agent's own rights, or those of an account in each namespace.
+fn with_rights(cluster: Cluster, args: &Args, home: &str) -> Cluster {
+    match &args.impersonate {
+        Some(account) => cluster.acting_as(ActingAs { account: account.clone(), home: home.to_owned() }),
+        None => cluster,
+    }
+}
+
+/// What keeps the agent known to its hub: the address that it is told, and a certificate that has not ended.
+fn keep_known(shutdown: &Shutdown, clock: &Clock, credentials: Credentials, files: Files, kube_system_uid: String) {
     let reaching = identity::keep_reachable(credentials.clone(), files.clone(), clock.clone());
     shutdown.spawn(until(shutdown.token(), reaching));
     let renewing = identity::keep_renewed(credentials, files, kube_system_uid, clock.clone());
     shutdown.spawn(until(shutdown.token(), renewing));
-    tracing::info!(cluster = %cluster_uid, "agent is working");
-    tokio::select! {
-        () = engine.run(engine_inbox, shutdown.token()) => Ok(()),
-        Ok(why) = lost => anyhow::bail!(why),
+}
+
+/// A new image has proved itself when the hub knows what its agent knows.
+async fn tell_in_sync(mut in_sync: watch::Receiver<bool>, upgrades: Upgrades) {
+    if in_sync.wait_for(|known| *known).await.is_ok() {
+        upgrades.in_sync();
     }
 }
 

@@ -5,6 +5,9 @@
 //!                                                                    pointer: bucket -> chunks, the one write that makes them true
 //! ```
 //!
+//! Where chunks can grow (a directory), one of them is the journal: a write is one sealed frame at its end, and now and then what it says goes into the
+//! buckets. Elsewhere (Secrets) each write is of the buckets that it changes.
+//!
 //! This module knows nothing of what the records say. It promises that a write that returned is still there after a crash at any moment, that one that
 //! failed left the records as they were, and that nothing readable reaches the store.
 
@@ -12,6 +15,9 @@ mod bucket;
 mod chunks;
 mod directory;
 mod durable;
+mod fold;
+mod journal;
+mod packed;
 mod pointer;
 mod records;
 mod seal;

@@ -36,6 +36,7 @@ mod bundle;
 mod carry_out;
 mod check;
 mod follow;
+mod halt;
 mod keep;
 mod kinds;
 mod lens;

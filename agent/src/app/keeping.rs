@@ -187,7 +187,7 @@ impl Kept {
             return identity;
         }
         let forget = || async {
-            let records = self.durable.with_prefix("").into_iter().map(|(name, _)| (name, None)).collect();
+            let records = self.durable.names("").into_iter().map(|name| (name, None)).collect();
             self.durable.write(records).await.map_err(|error| identity::Error::File {
                 path: "the durable copy".into(),
                 source: std::io::Error::other(error),

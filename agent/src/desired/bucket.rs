@@ -7,7 +7,7 @@ use windlass_domain::digest::Digest;
 use super::Error;
 use super::chunks::{ChunkStore, MAX_CHUNK};
 use super::pointer::{BucketChunks, ChunkReference};
-use super::records::{decode, encode};
+use super::records::decode;
 use super::seal::{Purpose, Sealer};
 
 /// zstd's cheapest level: what is stored is written often and read once.
@@ -21,17 +21,12 @@ pub(super) struct Prepared {
     pub(super) contents: Vec<Bytes>,
 }
 
-/// Compresses, seals and cuts a bucket's records. A bucket without records has no chunks.
-pub(super) fn prepare<'a>(
-    bucket: u32,
-    records: impl Iterator<Item = (&'a str, &'a Bytes)>,
-    sealer: &Sealer,
-) -> Result<Prepared, Error> {
-    let plain = encode(records);
+/// Compresses, seals and cuts a bucket's records, in plain form. A bucket without records has no chunks.
+pub(super) fn prepare(bucket: u32, plain: &[u8], sealer: &Sealer) -> Result<Prepared, Error> {
     if plain.is_empty() {
         return Ok(Prepared { reference: BucketChunks::default(), contents: Vec::new() });
     }
-    let compressed = zstd::bulk::compress(&plain, LEVEL).map_err(|error| Error::of_io("compressing", &error))?;
+    let compressed = zstd::bulk::compress(plain, LEVEL).map_err(|error| Error::of_io("compressing", &error))?;
     let sealed = Bytes::from(sealer.seal(Purpose::Bucket(bucket), compressed)?);
     let stored = sealed.len() as u64;
     let contents: Vec<Bytes> =
@@ -40,13 +35,14 @@ pub(super) fn prepare<'a>(
     Ok(Prepared { reference: BucketChunks { size: plain.len() as u64, stored, chunks }, contents })
 }
 
-/// Reads a bucket's records back.
+/// Reads a bucket's records back and passes them on.
 pub(super) async fn load(
     bucket: u32,
     reference: &BucketChunks,
     store: &dyn ChunkStore,
     sealer: &Sealer,
-) -> Result<Vec<(String, Bytes)>, Error> {
+    mut each: impl FnMut(&str, &[u8]) + Send,
+) -> Result<(), Error> {
     let mut sealed = Vec::new();
     for chunk in &reference.chunks {
         let bytes = store.read_chunk(&chunk.name).await?;
@@ -56,16 +52,25 @@ pub(super) async fn load(
         sealed.extend(bytes);
     }
     if sealed.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let damaged = |why| Error::Corrupt { what: format!("bucket {bucket}"), why };
     let compressed = sealer.open(Purpose::Bucket(bucket), &sealed)?;
     let size = usize::try_from(reference.size).map_err(|_| damaged("is larger than memory"))?;
     let plain = zstd::bulk::decompress(&compressed, size).map_err(|_| damaged("does not decompress"))?;
-    decode(plain).ok_or_else(|| damaged("is not a list of records"))
+    let mut whole = true;
+    let read = decode(&plain, |name, content| match content {
+        Some(content) => each(name, content),
+        None => whole = false,
+    });
+    if read && whole { Ok(()) } else { Err(damaged("is not a list of records")) }
 }
 
 fn reference(content: &Bytes) -> ChunkReference {
-    // Random, so that a name is never used twice, whatever was left behind by whom.
-    ChunkReference { name: Uuid::new_v4().simple().to_string(), digest: Digest::of(content) }
+    ChunkReference { name: new_name(), digest: Digest::of(content) }
+}
+
+/// Random, so that a name is never used twice, whatever was left behind by whom.
+pub(super) fn new_name() -> String {
+    Uuid::new_v4().simple().to_string()
 }

@@ -31,6 +31,18 @@ pub trait ChunkStore: Send + Sync {
     /// The names of all chunks, those of interrupted writes too.
     async fn list_chunks(&self) -> Result<Vec<String>, Error>;
 
+    /// Whether [`append`](Self::append) works.
+    fn appends(&self) -> bool {
+        false
+    }
+
+    /// Writes at `at` bytes of a chunk that a pointer names, in place of whatever is there and after it. When it returns, the bytes are durable; after an
+    /// error, or a crash on the way, anything may be there from `at` on. A chunk that is appended to may grow beyond [`MAX_CHUNK`].
+    async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), Error> {
+        let (_, _) = (at, bytes);
+        Err(Error::Io(format!("chunk {name} cannot be appended to")))
+    }
+
     /// How many bytes of chunks a pointer may lead to; while one replaces another there may be twice as many for a moment.
     fn budget(&self) -> Option<u64> {
         None

@@ -1,9 +1,10 @@
 //! Chunks as files of one directory that nobody else may read, locked for as long as it is open.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ struct Inner {
     path: PathBuf,
     /// Chunks since the last pointer write: they are synced together with the next, which on most file systems costs as much as one.
     unsynced: Mutex<BTreeMap<String, File>>,
+    /// The chunk that was last appended to, open.
+    appended: Mutex<Option<(String, File)>>,
     /// Held for its lock.
     _lock: File,
 }
@@ -97,6 +100,15 @@ impl ChunkStore for DirectoryChunks {
         })
         .await
     }
+
+    fn appends(&self) -> bool {
+        true
+    }
+
+    async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), Error> {
+        let (file, bytes) = (file_of(name)?, bytes.to_vec());
+        self.run(move |inner| inner.append(file, at, &bytes)).await
+    }
 }
 
 /// A name must not lead out of the directory, nor hide what it is.
@@ -126,7 +138,7 @@ impl Inner {
             Err(TryLockError::WouldBlock) => return Err(Error::InUse(path.display().to_string())),
             Err(TryLockError::Error(error)) => return Err(failed("locking", &lock_path)(error)),
         }
-        let inner = Self { path, unsynced: Mutex::default(), _lock: lock };
+        let inner = Self { path, unsynced: Mutex::default(), appended: Mutex::default(), _lock: lock };
         inner.remove(TEMPORARY)?;
         Ok(inner)
     }
@@ -154,6 +166,23 @@ impl Inner {
         Ok(())
     }
 
+    /// What an earlier try left behind `at` goes first: only what is answered for may be there.
+    fn append(&self, file: String, at: u64, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path.join(&file);
+        let mut appended = self.appended.lock();
+        let open = match appended.take().filter(|(name, _)| *name == file) {
+            Some((_, open)) => open,
+            None => OpenOptions::new().write(true).open(&path).map_err(failed("opening", &path))?,
+        };
+        let written = cut_to(&open, at).and_then(|()| open.write_all_at(bytes, at)).and_then(|()| open.sync_data());
+        if written.is_err() {
+            // Where there is no room, what was half-written must not go on taking it.
+            let _ = open.set_len(at);
+        }
+        *appended = Some((file, open));
+        written.map_err(failed("appending to", &path))
+    }
+
     /// Written aside and synced, with the chunks; then renamed, and the rename synced.
     fn write_pointer(&self, bytes: &[u8]) -> Result<(), Error> {
         let (path, aside) = (self.path.join(POINTER), self.path.join(TEMPORARY));
@@ -170,11 +199,20 @@ impl Inner {
 
     fn remove(&self, file: &str) -> Result<(), Error> {
         self.unsynced.lock().remove(file);
+        self.appended.lock().take_if(|(name, _)| name == file);
         let path = self.path.join(file);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", &path)(error)),
             _ => Ok(()),
         }
+    }
+}
+
+fn cut_to(file: &File, length: u64) -> io::Result<()> {
+    match file.metadata()?.len().cmp(&length) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => file.set_len(length),
+        Ordering::Less => Err(io::Error::other("it is shorter than what was written to it")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The handle: records in memory to read, and a way to the one task that writes them.
 
-use std::ops::Bound;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,10 +8,11 @@ use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 
 use super::chunks::ChunkStore;
+use super::journal::Journal;
 use super::pointer::Pointer;
-use super::records::Records;
+use super::records::{Records, bucket_of};
 use super::seal::{SealKey, Sealer};
-use super::writer::{Command, Writer};
+use super::writer::{Command, Stored, Writer};
 use super::{Change, Error, bucket};
 
 /// How many writes wait for the writer before their callers do. It takes all that wait at once, so that more would not make it faster.
@@ -37,29 +38,48 @@ impl Durable {
             Some(bytes) => Pointer::from_bytes(&bytes, &sealer)?,
             None => Pointer::empty(),
         };
-        let mut records = Records::new();
+        let mut records = Records::new()?;
         for (place, reference) in (0..).zip(&pointer.buckets) {
-            records.extend(bucket::load(place, reference, &*store, &sealer).await?);
+            let set = |name: &str, content: &[u8]| records.set(name, Some(content));
+            bucket::load(place, reference, &*store, &sealer, set).await?;
         }
+        let mut stale = BTreeSet::new();
+        let journal = match &pointer.journal {
+            Some(name) => {
+                let bytes = store.read_chunk(name).await?;
+                Some(Journal::replay(name, &bytes, &sealer, |name, content| {
+                    records.set(name, content);
+                    stale.insert(bucket_of(name, pointer.count()));
+                })?)
+            }
+            None => None,
+        };
         collect_garbage(&*store, &pointer).await?;
         let records = Arc::new(RwLock::new(records));
         let (commands, inbox) = mpsc::channel(WAITING);
-        tokio::spawn(Writer::new(store, sealer, pointer, records.clone()).run(inbox));
+        tokio::spawn(Writer::new(store, sealer, Stored { pointer, journal, stale }, records.clone()).run(inbox));
         Ok(Self { records, commands })
     }
 
     /// A record, as the last successful write left it.
     pub fn read(&self, name: &str) -> Option<Bytes> {
-        self.records.read().get(name).cloned()
+        self.records.read().get(name)
+    }
+
+    /// Whether a record is there: cheaper than reading it.
+    pub fn contains(&self, name: &str) -> bool {
+        self.records.read().contains(name)
+    }
+
+    /// The names of all records whose names start with `prefix`, in order.
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        self.records.read().names(prefix).map(str::to_owned).collect()
     }
 
     /// All records whose names start with `prefix`, by name.
     pub fn with_prefix(&self, prefix: &str) -> Vec<(String, Bytes)> {
         let records = self.records.read();
-        let from = records.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
-        from.take_while(|(name, _)| name.starts_with(prefix))
-            .map(|(name, bytes)| (name.clone(), bytes.clone()))
-            .collect()
+        records.names(prefix).filter_map(|name| Some((name.to_owned(), records.get(name)?))).collect()
     }
 
     /// Sets and removes records, all of them or none. Returns when the change is durable, and only then can it be read. Writes that wait at the same time

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use windlass_domain::digest::Digest;
 
 use super::Error;
-use super::seal::{FORMAT, Purpose, Sealer};
+use super::seal::{FORMAT, Purpose, Sealer, WITH_JOURNAL};
 
 const MAGIC: &[u8; 8] = b"windlass";
 /// Magic, format, key id.
@@ -16,6 +16,9 @@ const HEADER: usize = 8 + 1 + 16;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pointer {
     pub(super) buckets: Vec<BucketChunks>,
+    /// The chunk that what changed since is appended to, where the store can do that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) journal: Option<String>,
 }
 
 /// Where one bucket is: its chunks in order; none when it has no records.
@@ -41,14 +44,14 @@ pub(super) struct ChunkReference {
 impl Pointer {
     /// One of no records.
     pub(super) fn empty() -> Self {
-        Self { buckets: vec![BucketChunks::default()] }
+        Self { buckets: vec![BucketChunks::default()], journal: None }
     }
 
     pub(super) fn to_bytes(&self, sealer: &Sealer) -> Result<Vec<u8>, Error> {
         let plain = serde_json::to_vec(self).map_err(|error| Error::Io(error.to_string()))?;
         let mut bytes = Vec::with_capacity(HEADER + plain.len() + 64);
         bytes.extend_from_slice(MAGIC);
-        bytes.push(FORMAT);
+        bytes.push(if self.journal.is_some() { WITH_JOURNAL } else { FORMAT });
         bytes.extend_from_slice(sealer.key_id());
         bytes.extend(sealer.seal(Purpose::Pointer, plain)?);
         Ok(bytes)
@@ -61,8 +64,8 @@ impl Pointer {
             return Err(damaged("is not one of an agent"));
         }
         match header[MAGIC.len()] {
-            FORMAT => {}
-            found => return Err(Error::TooNew { found, known: FORMAT }),
+            FORMAT | WITH_JOURNAL => {}
+            found => return Err(Error::TooNew { found, known: WITH_JOURNAL }),
         }
         if header[MAGIC.len() + 1..] != *sealer.key_id() {
             return Err(Error::WrongKey);
@@ -88,7 +91,7 @@ impl Pointer {
 
     /// The names of all chunks in use.
     pub(super) fn names(&self) -> BTreeSet<&str> {
-        self.buckets.iter().flat_map(BucketChunks::names).collect()
+        self.buckets.iter().flat_map(BucketChunks::names).chain(self.journal.as_deref()).collect()
     }
 }
 

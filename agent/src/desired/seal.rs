@@ -8,6 +8,8 @@ use super::Error;
 
 /// The format of everything sealed; part of what is authenticated.
 pub(super) const FORMAT: u8 = 1;
+/// The format of a pointer that names a journal: an agent that does not know journals must not pass it over.
+pub(super) const WITH_JOURNAL: u8 = 2;
 
 /// The key of one agent's durable copy. It has no `Debug`, `Display` or `Serialize`, and is wiped when dropped.
 #[derive(Clone)]
@@ -21,9 +23,14 @@ pub(super) struct Sealer {
 
 /// What a sealed text is for; one cannot be passed off as another.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Purpose {
+pub(super) enum Purpose<'a> {
     Pointer,
     Bucket(u32),
+    /// A frame of a journal.
+    Frame {
+        journal: &'a str,
+        number: u64,
+    },
 }
 
 // === impl SealKey ===
@@ -64,7 +71,7 @@ impl Sealer {
     }
 
     /// Nonce, then ciphertext and tag. Nonces are random: a key must not seal more than 2^32 times, which at a write a second takes a century.
-    pub(super) fn seal(&self, purpose: Purpose, mut plain: Vec<u8>) -> Result<Vec<u8>, Error> {
+    pub(super) fn seal(&self, purpose: Purpose<'_>, mut plain: Vec<u8>) -> Result<Vec<u8>, Error> {
         let nonce =
             self.key.seal_in_place_append_tag(Aad::from(purpose.aad()), &mut plain).map_err(|_| no_randomness())?;
         let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len());
@@ -74,7 +81,7 @@ impl Sealer {
     }
 
     /// Opens what [`seal`](Self::seal) made for the same purpose.
-    pub(super) fn open(&self, purpose: Purpose, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(super) fn open(&self, purpose: Purpose<'_>, sealed: &[u8]) -> Result<Vec<u8>, Error> {
         let damaged = || Error::Corrupt { what: purpose.to_string(), why: "does not authenticate" };
         let (nonce, rest) = sealed.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
@@ -98,17 +105,18 @@ fn no_randomness() -> Error {
 
 // === impl Purpose ===
 
-impl Purpose {
+impl Purpose<'_> {
     fn aad(self) -> String {
         format!("windlass-agent {self} format {FORMAT}")
     }
 }
 
-impl std::fmt::Display for Purpose {
+impl std::fmt::Display for Purpose<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Pointer => f.write_str("pointer"),
             Self::Bucket(bucket) => write!(f, "bucket {bucket}"),
+            Self::Frame { journal, number } => write!(f, "frame {number} of journal {journal}"),
         }
     }
 }

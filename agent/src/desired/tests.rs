@@ -3,6 +3,7 @@
 
 mod crash;
 mod directory;
+mod journal;
 mod model;
 mod secrets;
 mod store;

@@ -47,6 +47,7 @@ impl Engine {
                             object,
                             (*digest, uid.clone()),
                             eyes,
+                            target.write_as(),
                         );
                     }
                 }

@@ -26,6 +26,9 @@ impl Engine {
     pub(super) async fn start_automated(&mut self, application: Uuid, assessment: &Assessment, now: Timestamp) {
         let Some(target) = self.targets.get_mut(&application) else { return };
         let Some(desired) = target.desired.clone() else { return };
+        if target.is_halted(&desired) {
+            return;
+        }
         let settled = target.is_settled();
         let same_bundle = target
             .record
@@ -93,7 +96,7 @@ impl Engine {
         }
         if plan.actions.is_empty() && same_bundle {
             // What was left alone stays so until a person, the owner or a commit changes something: all of them come by here.
-            return;
+            return self.end_interrupted(application, "what is left to do cannot be done");
         }
         let by = if heal_only { "self-heal" } else { "automated sync" }.into();
         let deadline = now + desired.settings.timeout();
@@ -151,9 +154,12 @@ impl Engine {
 impl Target {
     /// Which objects may be healed now; `None`: none. Where somebody keeps writing the same fields, heals become slower, and the other one is named.
     fn heals(&mut self, assessment: &Assessment, now: Timestamp) -> Option<Vec<ResourceKey>> {
+        // What a person's sync that failed never came to is not healed: the hooks before it did not pass.
+        let cut_short = self.record.operation.as_ref().is_some_and(|op| op.phase != OperationPhase::Succeeded);
         let drifted = assessment.objects.iter().filter_map(|(key, standing)| {
             let paths = match &standing.state {
                 ObjectState::Drifted(paths) => paths.clone(),
+                ObjectState::Missing if cut_short && self.inventory.applied_uid(key).is_none() => return None,
                 ObjectState::Missing => vec![],
                 _ => return None,
             };

@@ -50,6 +50,7 @@ impl Engine {
                 target.record.failures = 0;
                 target.record.stuck.clear();
             }
+            target.record.halted = None;
             target.record.synced = Some(synced);
         }
         let started_at = target.record.operation.as_ref().filter(|op| op.id == id).map_or(now, |op| op.started_at);
@@ -68,7 +69,7 @@ impl Engine {
         }
         (target.record.again, target.record.again_to) = (None, None);
         info!(application = %target.name(), operation = %id, attempt, by, actions = plan.actions.len(), held = plan.hold.is_some(), "operation begins");
-        target.running = Some(Running {
+        target.running = Some(Box::new(Running {
             id,
             attempt,
             manual,
@@ -83,7 +84,7 @@ impl Engine {
             superseded_by: None,
             blocked: None,
             confirmed: false,
-        });
+        }));
         self.update_interest(application);
         self.keep(application, Then::Begin(id));
     }

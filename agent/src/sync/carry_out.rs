@@ -1,6 +1,10 @@
 //! One action of an operation: from the plan to what is sent.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 use windlass_domain::application::Cascade;
 use windlass_domain::digest::Digest;
@@ -17,6 +21,29 @@ use super::lens::Eyes;
 use super::target::Target;
 use super::{apply, check, delete, hook, namespace, replace};
 use crate::observe::Cluster;
+
+/// Actions under way at once. Each holds its manifest, so that what waits is only named: a commit may change thousands of objects.
+const AT_ONCE: usize = 32;
+
+/// Actions that wait until there is room for them.
+pub(super) struct Turns {
+    waiting: VecDeque<Turn>,
+    room: Arc<Semaphore>,
+}
+
+struct Turn {
+    application: Uuid,
+    operation: Uuid,
+    index: usize,
+    /// What the server would say to it is asked, and nothing done.
+    asks: bool,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), room: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
 
 /// An action with everything that it needs.
 pub(super) enum Work {
@@ -60,25 +87,64 @@ pub(super) enum Work {
 }
 
 impl Engine {
+    /// Begins an action of the running operation, or has the server asked what it would say to it, as soon as it is its turn.
+    fn in_turn(&mut self, application: Uuid, index: usize, asks: bool) {
+        let running = self.targets.get(&application).and_then(|target| target.running.as_ref());
+        if let Some(operation) = running.map(|running| running.id) {
+            self.turns.waiting.push_back(Turn { application, operation, index, asks });
+        }
+    }
+
     /// Begins an action of the running operation.
     pub(super) fn carry_out(&mut self, application: Uuid, index: usize) {
-        let Some((operation, action, work)) = self.work_of(application, index) else { return };
-        if matches!(work, Work::Apply { .. } | Work::Hook { .. }) {
-            self.watched.begin(action.key.clone());
-        }
-        let cluster = self.parts.executor.cluster().clone();
-        self.parts.executor.spawn(async move {
-            let result = perform(&cluster, &action.key, work).await;
-            Input::Outcome { application, operation, action: index, result }
-        });
+        self.in_turn(application, index, false);
     }
 
     /// Asks what the server would say to an action.
     pub(super) fn check(&mut self, application: Uuid, index: usize) {
+        self.in_turn(application, index, true);
+    }
+
+    /// Begins what waits, as far as there is room. What belongs to an operation that is over is dropped.
+    pub(super) fn take_turns(&mut self) {
+        while !self.turns.waiting.is_empty() {
+            let Ok(room) = Arc::clone(&self.turns.room).try_acquire_owned() else { return };
+            let Some(turn) = self.turns.waiting.pop_front() else { return };
+            let target = self.targets.get(&turn.application);
+            if target.and_then(|target| target.running.as_ref()).is_some_and(|running| running.id == turn.operation) {
+                match turn.asks {
+                    true => self.check_now(turn.application, turn.index, room),
+                    false => self.carry_out_now(turn.application, turn.index, room),
+                }
+            }
+        }
+    }
+
+    fn carry_out_now(&mut self, application: Uuid, index: usize, room: OwnedSemaphorePermit) {
         let Some((operation, action, work)) = self.work_of(application, index) else { return };
-        let cluster = self.parts.executor.cluster().clone();
+        if matches!(work, Work::Apply { .. } | Work::Hook { .. }) {
+            self.watched.begin(action.key.clone());
+        }
+        let cluster = self.cluster_of(application);
+        self.parts.executor.spawn(async move {
+            let result = perform(&cluster, &action.key, work).await;
+            drop(room);
+            Input::Outcome { application, operation, action: index, result }
+        });
+    }
+
+    /// The cluster, for writes in the name of the target's account.
+    fn cluster_of(&self, application: Uuid) -> Cluster {
+        let user = self.targets.get(&application).and_then(Target::write_as);
+        self.parts.executor.cluster().writing_as(user)
+    }
+
+    fn check_now(&mut self, application: Uuid, index: usize, room: OwnedSemaphorePermit) {
+        let Some((operation, action, work)) = self.work_of(application, index) else { return };
+        let cluster = self.cluster_of(application);
         self.parts.executor.spawn(async move {
             let answer = check::check(&cluster, &action.key, &work).await;
+            drop(room);
             Input::Checked { application, operation, action: index, answer }
         });
     }
@@ -86,14 +152,17 @@ impl Engine {
     /// Gives a hook free, and deletes it where that is asked.
     pub(super) fn clean(&mut self, application: Uuid, index: usize, delete: bool) {
         let Some((operation, action, work)) = self.work_of(application, index) else { return };
-        let cluster = self.parts.executor.cluster().clone();
+        let cluster = self.cluster_of(application);
         self.parts.executor.spawn(async move {
             let result = match (&work, &action.hook) {
                 (Work::Hook { resource, .. }, Some(task)) if delete => {
                     hook::remove(&cluster, resource, &action.key, &task.mark).await.map_err(|e| e.to_string())
                 }
                 (Work::Hook { resource, .. }, Some(task)) => {
-                    fail::fail_point!("agent::hook::release");
+                    fail::fail_point!("agent::hook::release", |_| {
+                        let result = Err("a failpoint refuses it".to_owned());
+                        Input::Cleaned { application, operation, action: index, result }
+                    });
                     hook::release(&cluster, resource, &action.key, Some(&task.mark)).await.map_err(|e| e.to_string())
                 }
                 // Its kind is gone, and took it along.

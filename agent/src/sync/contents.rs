@@ -1,9 +1,10 @@
 //! Contents by address. What came is staged in memory; it becomes durable in the same write that makes its bundle the desired one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use windlass_domain::bundle::Bundle;
 use windlass_domain::customization::Customizations;
 use windlass_domain::digest::Digest;
@@ -29,7 +30,19 @@ pub struct Contents {
     doomed: BTreeSet<String>,
     /// Asked for, not answered.
     pub fetching: BTreeSet<Digest>,
+    /// Settings that some target has, by their address: most targets have the same.
+    shared: Mutex<BTreeMap<Digest, Shared>>,
 }
+
+/// Settings and what follows from them, for as long as some target has them.
+struct Shared {
+    settings: Weak<TargetSettings>,
+    customizations: Weak<Customizations>,
+    rules: Weak<Rules>,
+}
+
+/// The same, held.
+type Held = (Arc<TargetSettings>, Arc<Customizations>, Arc<Rules>);
 
 /// Whether a row's bundle has everything it names.
 pub enum Completion {
@@ -46,7 +59,14 @@ pub enum Completion {
 impl Contents {
     /// Over a durable copy.
     pub fn new(durable: Durable) -> Self {
-        Self { durable, staged: BTreeMap::new(), staged_bytes: 0, doomed: BTreeSet::new(), fetching: BTreeSet::new() }
+        Self {
+            durable,
+            staged: BTreeMap::new(),
+            staged_bytes: 0,
+            doomed: BTreeSet::new(),
+            fetching: BTreeSet::new(),
+            shared: Mutex::default(),
+        }
     }
 
     /// Keeps a verified content until its bundle is complete; `false` when there is no room for it.
@@ -78,7 +98,11 @@ impl Contents {
     }
 
     fn has(&self, digest: &Digest) -> bool {
-        self.get(digest).is_some()
+        if self.staged.contains_key(digest) {
+            return true;
+        }
+        let name = name(digest);
+        !self.doomed.contains(&name) && self.durable.contains(&name)
     }
 
     /// Looks whether everything that a row's bundle names is at hand.
@@ -108,24 +132,36 @@ impl Contents {
         if !missing.is_empty() {
             return Completion::Missing(missing);
         }
-        let customizations = match self.customizations_of(&settings) {
-            Ok(customizations) => customizations,
+        let (settings, customizations, rules) = match self.share(settings_digest, settings) {
+            Ok(shared) => shared,
             Err(error) => return Completion::Unreadable(format!("customizations: {error}")),
         };
         let traits = self.traits_of(&bundle);
-        let rules = Rules::of(&settings.ignore_differences, &customizations);
         let complete = Complete {
             digest: bundle_digest,
             bundle: Arc::new(bundle),
             settings_digest,
-            settings: Arc::new(settings),
+            settings,
             traits: Arc::new(traits),
             revision: revision.to_owned(),
-            customizations: Arc::new(customizations),
-            rules: Arc::new(rules),
+            customizations,
+            rules,
         };
         let writes = self.staged_of(&complete);
         Completion::Complete(complete, writes)
+    }
+
+    fn share(&self, digest: Digest, settings: TargetSettings) -> Result<Held, serde_json::Error> {
+        if let Some(held) = self.shared.lock().get(&digest).and_then(Shared::hold) {
+            return Ok(held);
+        }
+        let customizations = Arc::new(self.customizations_of(&settings)?);
+        let rules = Arc::new(Rules::of(&settings.ignore_differences, &customizations));
+        let held = (Arc::new(settings), customizations, rules);
+        let mut shared = self.shared.lock();
+        shared.retain(|_, one| one.settings.strong_count() > 0);
+        shared.insert(digest, Shared::of(&held));
+        Ok(held)
     }
 
     fn customizations_of(&self, settings: &TargetSettings) -> Result<Customizations, serde_json::Error> {
@@ -179,8 +215,21 @@ impl Contents {
     /// The durable contents that `keep` does not name, as removals.
     pub fn garbage(&self, keep: &BTreeSet<Digest>) -> Vec<(String, Option<Bytes>)> {
         let kept: BTreeSet<String> = keep.iter().map(name).collect();
-        let all = self.durable.with_prefix("content/");
-        all.into_iter().map(|(name, _)| name).filter(|name| !kept.contains(name)).map(|name| (name, None)).collect()
+        let all = self.durable.names("content/").into_iter();
+        all.filter(|name| !kept.contains(name)).map(|name| (name, None)).collect()
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn of((settings, customizations, rules): &Held) -> Self {
+        let (settings, customizations) = (Arc::downgrade(settings), Arc::downgrade(customizations));
+        Self { settings, customizations, rules: Arc::downgrade(rules) }
+    }
+
+    fn hold(&self) -> Option<Held> {
+        Some((self.settings.upgrade()?, self.customizations.upgrade()?, self.rules.upgrade()?))
     }
 }
 

@@ -15,6 +15,7 @@ use windlass_domain::target::TargetRow;
 use windlass_domain::time::Timestamp;
 use windlass_runtime::clock::Clock;
 
+use super::carry_out::Turns;
 use super::contents::{Completion, Contents};
 use super::execute::Executor;
 use super::input::Input;
@@ -26,7 +27,7 @@ use super::unused::Proof;
 use super::watched::Watched;
 use crate::desired::Durable;
 use crate::link;
-use crate::observe::{Pauses, Watches};
+use crate::observe::{Event, Pauses, Watches};
 
 /// How many inputs are taken before dirty targets are evaluated: bounds the delay of each under a storm.
 const BATCH: usize = 256;
@@ -92,6 +93,8 @@ pub struct Engine {
     /// When it is taken for none.
     pub(super) unpaused_at: Timestamp,
     pub(super) dirty: BTreeSet<Uuid>,
+    /// Actions that wait for their turn.
+    pub(super) turns: Turns,
     /// Records on their way to the durable copy.
     pub(super) keeper: Keeper,
     /// Kinds, as `group/version` and kind, that were named when it was last decided what is watched; `None`: it is decided anew.
@@ -124,6 +127,7 @@ impl Engine {
             unpaused_at: parts.clock.now() + PAUSES_LIMIT,
             dirty: BTreeSet::new(),
             operations: usize::MAX - 1,
+            turns: Turns::default(),
             keeper: Keeper::default(),
             watched_kinds: None,
             inbox,
@@ -136,12 +140,11 @@ impl Engine {
                 Err(error) => warn!(record = name, %error, "a durable row is unreadable; the hub is asked again"),
             }
         }
-        let frozen =
-            engine.parts.durable.read("frozen").and_then(|b| serde_json::from_slice::<BTreeSet<Uuid>>(&b).ok());
-        for application in frozen.unwrap_or_default() {
-            if let Some(target) = engine.targets.get_mut(&application) {
-                target.frozen = true;
-            }
+        let frozen = engine.parts.durable.read("frozen").map(|bytes| serde_json::from_slice::<BTreeSet<Uuid>>(&bytes));
+        for (application, target) in &mut engine.targets {
+            // Where it cannot be read which ones are, the intake names that, and all of them are until the hub's list says otherwise.
+            target.frozen =
+                frozen.as_ref().is_some_and(|read| read.as_ref().map_or(true, |of| of.contains(application)));
         }
         engine.ensure_watches();
         engine
@@ -173,7 +176,7 @@ impl Engine {
     }
 
     /// The operation that a restart cut off. One whose bundle is not at hand any more is planned anew.
-    fn cut_off(&self, record: &mut Record) -> Option<Running> {
+    fn cut_off(&self, record: &mut Record) -> Option<Box<Running>> {
         let recorded = record.running.clone()?;
         let to = match recorded.to() {
             None => None,
@@ -185,14 +188,22 @@ impl Engine {
                 }
             },
         };
-        Some(recorded.resume(to))
+        Some(Box::new(recorded.resume(to)))
     }
 
     /// Runs until told to stop. What was begun in the cluster is finished by its own task; its outcome is seen again after a restart.
-    pub async fn run(mut self, mut inbox: mpsc::Receiver<Input>, stop: CancellationToken) {
+    ///
+    /// What watches saw comes in a channel of its own: however much that is, what the hub, people and the engine's own work say does not wait behind it.
+    pub async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Input>,
+        mut seen: mpsc::Receiver<Event>,
+        stop: CancellationToken,
+    ) {
         loop {
             self.mend_times();
             self.evaluate_dirty().await;
+            self.take_turns();
             self.write_kept();
             self.ensure_watches();
             let wake = self.targets.values().filter_map(|t| t.wake_at).chain(self.keeper.due()).min();
@@ -203,11 +214,21 @@ impl Engine {
                     Some(input) => self.take(input).await,
                     None => return,
                 },
+                Some(event) = seen.recv() => self.observed(event),
                 () = sleep_until(&clock, wake) => self.wake_due(),
             }
             for _ in 0..BATCH {
-                let Ok(input) = inbox.try_recv() else { break };
-                self.take(input).await;
+                match (inbox.try_recv(), seen.try_recv()) {
+                    (Err(_), Err(_)) => break,
+                    (input, event) => {
+                        if let Ok(event) = event {
+                            self.observed(event);
+                        }
+                        if let Ok(input) = input {
+                            self.take(input).await;
+                        }
+                    }
+                }
             }
         }
     }
@@ -244,7 +265,6 @@ impl Engine {
                 self.arrived(digest);
             }
             Input::Fetched { asked, result } => self.take_fetched(&asked, result),
-            Input::Observed(event) => self.observed(event),
             Input::Discovered(discovery) => self.discovered(discovery).await,
             Input::Paused(pauses) => {
                 self.pauses = Some(pauses);

@@ -79,6 +79,8 @@ impl Engine {
         let Some(target) = self.targets.get(&application) else { return };
         if target.desired.as_ref().is_some_and(|d| d.settings.automated) {
             self.start_automated(application, &assessment, now).await;
+        } else if target.desired.is_some() {
+            self.end_interrupted(application, "the application is no longer synced by itself");
         }
     }
 

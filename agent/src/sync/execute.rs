@@ -94,7 +94,7 @@ impl Executor {
         });
     }
 
-    /// One forced server-side dry run, asked until it is answered.
+    /// One forced server-side dry run in the name of a user, asked until it is answered.
     pub(super) fn dry_run(
         &self,
         resource: ApiResource,
@@ -102,8 +102,9 @@ impl Executor {
         object: Value,
         (digest, uid): (Digest, String),
         eyes: Eyes,
+        user: Option<&str>,
     ) {
-        let cluster = self.cluster.clone();
+        let cluster = self.cluster.writing_as(user);
         self.spawn(async move {
             loop {
                 match dry_run::dry_run(&cluster, &resource, &key, &object, &eyes).await {

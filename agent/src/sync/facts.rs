@@ -42,6 +42,11 @@ impl Facts {
     pub fn fence(&self) -> Option<&Fence> {
         self.desired.as_ref()?.settings.fence.as_ref()
     }
+
+    /// The user as whom the target is written, where its project names one.
+    pub fn write_as(&self) -> Option<&str> {
+        self.desired.as_ref()?.settings.write_as.as_deref()
+    }
 }
 
 impl Engine {

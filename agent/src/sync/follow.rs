@@ -236,7 +236,11 @@ impl Engine {
         };
         let running = self.targets.get(&application).and_then(|target| target.running.as_ref());
         if running.is_some_and(|running| running.id == operation) {
+            let rests = matches!(event, Event::Cleaned { result: Err(_), .. });
             self.step(application, event).await;
+            if rests {
+                fail::fail_point!("agent::hook::resting");
+            }
             self.dirty.insert(application);
         }
     }

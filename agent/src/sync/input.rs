@@ -50,8 +50,6 @@ pub enum Input {
         /// What came, verified; or why nothing did.
         result: Result<Vec<(Digest, Bytes)>, String>,
     },
-    /// Something was seen in the cluster.
-    Observed(observe::Event),
     /// The cluster's resource list.
     Discovered(Discovery),
     /// The namespaces that an operator paused.

@@ -55,7 +55,7 @@ impl Engine {
         let kinds: BTreeSet<GroupKind> =
             kinds.map(|resource| GroupKind { group: resource.group.clone(), kind: resource.kind.clone() }).collect();
         for key in kinds.iter().flat_map(|kind| self.watched.believed_of(kind)).collect::<Vec<_>>() {
-            self.watched.set(key, Observed::Unknown("the cluster stopped serving its kind".into()));
+            self.watched.set(&key, Observed::Unknown("the cluster stopped serving its kind".into()));
         }
     }
 

@@ -126,7 +126,7 @@ impl Engine {
         let digests: BTreeSet<Digest> = desired.bundle.entries.iter().map(|entry| entry.digest).collect();
         self.dry_runs.retain(|(digest, _), _| !digests.contains(digest));
         for key in concerned {
-            self.watched.set(key.clone(), Observed::Unknown("read again, because its rules changed".into()));
+            self.watched.set(&key, Observed::Unknown("read again, because its rules changed".into()));
             self.look_again(&key, Duration::ZERO);
         }
     }

@@ -114,6 +114,10 @@ impl Engine {
         let Some(request) = spec.operation.as_ref().filter(|request| !target.knows_operation(request.id)) else {
             return false;
         };
+        if let Some(state) = target.stopped_unstarted(request, now) {
+            self.finish_unstarted(application, state);
+            return true;
+        }
         let why = if request.terminate {
             format!("terminated by {} before it began", request.by)
         } else if now >= target.deadline_of(request, now) {

@@ -11,6 +11,7 @@ use windlass_domain::target::{Retry, TargetRow};
 use windlass_domain::time::Timestamp;
 
 use super::engine::Engine;
+use super::halt::NOT_AGAIN;
 use super::keep::Then;
 use super::running::Running;
 use super::target::Target;
@@ -42,7 +43,7 @@ impl Engine {
             let Some(running) = &mut target.running else { return };
             let Some(action) = running.waiting.front().cloned() else { return };
             if action == Action::Persist {
-                target.record.running = Some(running.recorded());
+                target.record.running = Some(Box::new(running.recorded()));
                 return self.keep(application, Then::GoOn);
             }
             running.waiting.pop_front();
@@ -84,10 +85,14 @@ impl Engine {
         let name = target.name().clone();
         fail::fail_point!("agent::operation::ended");
         target.record.running = None;
+        let halted = target.halt(&running);
         if let Some(state) = target.record.operation.as_mut().filter(|state| state.id == running.id) {
             state.phase = running.operation.phase();
             state.message = message_of(&target.row, &running);
             state.finished_at = Some(now);
+            if halted && !running.manual {
+                state.message.push_str(NOT_AGAIN);
+            }
             state.results = running.operation.results();
             info!(application = %name, operation = %state.id, phase = ?state.phase, message = state.message, "operation ended");
         }
@@ -175,11 +180,11 @@ pub(super) fn message_of(row: &TargetRow, running: &Running) -> String {
     };
     let newer = running.to.as_ref().filter(|to| asked.is_some_and(|request| request.bundle != to.digest));
     match newer {
-        Some(to) => {
+        Some(to) if running.manual => {
             let revision = to.revision.get(..7).unwrap_or(&to.revision);
             format!("{message}; it brings {revision}, which came after it was asked for")
         }
-        None => message,
+        _ => message,
     }
 }
 

@@ -31,7 +31,7 @@ impl Engine {
     /// An event of a watch.
     pub(super) fn observed(&mut self, event: observe::Event) {
         match event {
-            observe::Event::Object { resource, object } => self.seen(&key_of(&resource, &object), object),
+            observe::Event::Object { resource, object } => self.seen(&resource.key_of(&object), object),
             observe::Event::Deleted { resource, key, .. } => self.suspect(&resource, key, "reported deleted"),
             observe::Event::Listed { resource, keys } => {
                 let kind = GroupKind { group: resource.group.clone(), kind: resource.kind.clone() };
@@ -159,7 +159,7 @@ impl Engine {
         if owned {
             let whole = self.is_whole(&key);
             let resource = self.resource_of(&key).unwrap_or_else(|| resource.clone());
-            self.watched.set(key.clone(), Observed::Unknown(why.to_owned()));
+            self.watched.set(&key, Observed::Unknown(why.to_owned()));
             self.dirty.extend(interested);
             self.parts.executor.look(resource, key, whole);
         }
@@ -232,7 +232,7 @@ impl Engine {
 
     pub(super) fn know(&mut self, key: ResourceKey, observed: Observed) {
         self.dirty.extend(self.watched.interested_in(&key));
-        self.watched.set(key, observed);
+        self.watched.set(&key, observed);
     }
 
     /// The answer to a dry run.
@@ -336,16 +336,6 @@ impl Engine {
             self.parts.executor.judge().ask(key.clone(), Box::new(response.clone()), lens);
         }
         Ok(changed)
-    }
-}
-
-fn key_of(resource: &ApiResource, object: &Value) -> ResourceKey {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ResourceKey {
-        group: resource.group.clone(),
-        kind: resource.kind.clone(),
-        namespace: text("/metadata/namespace"),
-        name: text("/metadata/name"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use windlass_domain::application::Cascade;
+use windlass_domain::digest::Digest;
 use windlass_domain::health::{Contribution, HealthStatus, aggregate};
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::status::{
@@ -48,7 +49,9 @@ impl Engine {
             return;
         }
         let report = report(application, target, assessment.as_ref(), now);
-        if target.reported.as_ref().is_some_and(|(last, _)| *last == report) {
+        // Its digest tells whether it is another one, and takes less room than the report.
+        let digest = serde_json::to_vec(&report).ok().map(|bytes| Digest::of(&bytes));
+        if target.reported.as_ref().is_some_and(|(last, _)| last.is_some() && *last == digest) {
             return;
         }
         let last_at = target.reported.as_ref().map(|(_, at)| *at);
@@ -58,7 +61,7 @@ impl Engine {
             return target.wake(next);
         }
         target.conditions.clone_from(&report.summary.conditions);
-        target.reported = Some((report.clone(), now));
+        target.reported = Some((digest, now));
         fail::fail_point!("agent::report::before");
         self.tell(link::Input::Reported(Box::new(report))).await;
     }

@@ -16,7 +16,7 @@ use windlass_domain::manifest::ResourceKey;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::ownership::Owner;
-use windlass_domain::status::{Condition, OperationState, TargetReport};
+use windlass_domain::status::{Condition, OperationState};
 use windlass_domain::sync::heal::{Conflict, Heals};
 use windlass_domain::target::{TargetRow, TargetSettings};
 use windlass_domain::time::Timestamp;
@@ -42,7 +42,7 @@ pub struct Target {
     /// What we own.
     pub inventory: Inventory,
     /// The operation under way.
-    pub running: Option<Running>,
+    pub running: Option<Box<Running>>,
     /// Objects whose look is under way.
     pub looking: BTreeSet<ResourceKey>,
     /// Objects whose next look is a while off; an event brings it forward, a mere evaluation does not.
@@ -71,8 +71,8 @@ pub struct Target {
     pub heals: Heals,
     /// Conditions last reported, for their `since`.
     pub conditions: Vec<Condition>,
-    /// What was last reported, and when.
-    pub reported: Option<(TargetReport, Timestamp)>,
+    /// What was last reported, by its digest, and when.
+    pub reported: Option<(Option<Digest>, Timestamp)>,
     /// Why nothing may be begun.
     pub blocked: Option<Blocked>,
     /// Whoever keeps writing against git.
@@ -128,7 +128,7 @@ pub struct Record {
     pub namespace: String,
     /// The running operation, where it cannot simply be planned again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub running: Option<Recorded>,
+    pub running: Option<Box<Recorded>>,
     /// A person's operation that failed and is tried again: its id, its tries so far, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<(Uuid, u32, Timestamp)>,
@@ -142,6 +142,9 @@ pub struct Record {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[serde(with = "by_key")]
     pub finished: BTreeMap<ResourceKey, (Digest, bool)>,
+    /// What a person stopped: (bundle, settings). It is not begun again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<(Digest, Digest)>,
     /// Objects of `synced` that cannot be changed in place: they wait until git or the options change.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub stuck: BTreeSet<ResourceKey>,
@@ -181,6 +184,11 @@ impl Record {
 // === impl Target ===
 
 impl Target {
+    /// The user as whom it is written, where its project names one.
+    pub fn write_as(&self) -> Option<&str> {
+        self.desired.as_ref()?.settings.write_as.as_deref()
+    }
+
     /// A target as its row first appears.
     pub fn new(row: TargetRow) -> Self {
         Self {

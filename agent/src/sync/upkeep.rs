@@ -9,7 +9,6 @@ use windlass_domain::discovery::ApiResource;
 use windlass_domain::target::TargetRow;
 
 use super::engine::Engine;
-use super::running::Recorded;
 use super::target::{inventory_name, record_name};
 
 /// Operations between two collections of contents that nobody names any more, or as many as there are targets: a collection looks at all of them.
@@ -58,7 +57,7 @@ impl Engine {
                 bundles.insert(spec.bundle);
                 keep.insert(spec.settings);
             }
-            let running = target.record.running.iter().filter_map(Recorded::to);
+            let running = target.record.running.iter().filter_map(|running| running.to());
             for (bundle, settings, _) in target.record.kept_bundles().chain(running) {
                 bundles.insert(*bundle);
                 keep.insert(*settings);
@@ -86,10 +85,11 @@ impl Engine {
         let known: BTreeSet<String> =
             self.targets.keys().flat_map(|uid| [record_name(*uid), inventory_name(*uid)]).collect();
         let durable = &self.parts.durable;
-        let records = durable.with_prefix("target/").into_iter().chain(durable.with_prefix("inventory/"));
-        records.map(|(name, _)| name).filter(move |name| !known.contains(name)).map(|name| (name, None))
+        let records = durable.names("target/").into_iter().chain(durable.names("inventory/"));
+        records.filter(move |name| !known.contains(name)).map(|name| (name, None))
     }
 
+    /// What a bundle lists; nothing where its own content is lost: the hub is asked for all of it.
     fn members(&self, bundle: Digest) -> Vec<Digest> {
         let bundle = self.contents.get(&bundle).and_then(|bytes| Bundle::from_bytes(&bytes).ok());
         bundle.map(|bundle| bundle.entries.iter().map(|e| e.digest).collect()).unwrap_or_default()

@@ -5,8 +5,7 @@ use super::store::{Failing, MemoryChunks};
 use super::*;
 
 /// Records in several buckets, so that a write of many has many chunks.
-async fn filled() -> MemoryChunks {
-    let store = MemoryChunks::default();
+async fn filled_in(store: MemoryChunks) -> MemoryChunks {
     let durable = Durable::open(store.clone(), key()).await.expect("opens");
     let many = (0..200).map(|n| (format!("content/{n}"), Some(noise(8 * 1024)))).collect();
     durable.write(many).await.expect("writes");
@@ -15,13 +14,23 @@ async fn filled() -> MemoryChunks {
     store
 }
 
+/// Both kinds of store.
+async fn filled() -> [MemoryChunks; 2] {
+    [filled_in(MemoryChunks::default()).await, filled_in(MemoryChunks::appending()).await]
+}
+
 fn rows(durable: &Durable) -> Vec<String> {
     durable.with_prefix("row/").into_iter().map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()).collect()
 }
 
 #[tokio::test]
 async fn a_crash_at_any_moment_leaves_all_of_a_write_or_nothing() {
-    let whole = filled().await;
+    for whole in filled().await {
+        crash_at_any_moment(&whole).await;
+    }
+}
+
+async fn crash_at_any_moment(whole: &MemoryChunks) {
     let mut succeeded = false;
     for changes in 0..100 {
         let store = whole.snapshot();
@@ -43,7 +52,12 @@ async fn a_crash_at_any_moment_leaves_all_of_a_write_or_nothing() {
 
 #[tokio::test]
 async fn an_answer_that_was_lost_is_old_in_memory_and_either_after_reopening() {
-    let whole = filled().await;
+    for whole in filled().await {
+        lost_answer(&whole).await;
+    }
+}
+
+async fn lost_answer(whole: &MemoryChunks) {
     for changes in 0..40 {
         let store = whole.snapshot();
         let durable = Durable::open(store.clone(), key()).await.expect("opens");
@@ -66,10 +80,15 @@ async fn an_answer_that_was_lost_is_old_in_memory_and_either_after_reopening() {
 
 #[tokio::test]
 async fn a_full_store_refuses_takes_nothing_and_works_again_with_room() {
-    let store = filled().await;
+    let [store, appending] = filled().await;
+    full(store, 3).await;
+    full(appending, 0).await;
+}
+
+async fn full(store: MemoryChunks, changes: usize) {
     let durable = Durable::open(store.clone(), key()).await.expect("opens");
     let before = store.names();
-    store.fail_after(3, Failing::Full);
+    store.fail_after(changes, Failing::Full);
     let change: Vec<Change> = (0..20).map(|n| set(&format!("row/{n}"), "new")).collect();
     let refused = durable.write(change.clone()).await;
     assert!(matches!(&refused, Err(error @ Error::Full(_)) if error.is_retryable()), "{refused:?}");

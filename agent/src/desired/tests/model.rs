@@ -33,8 +33,8 @@ fn real(changes: &[(u8, Option<usize>)]) -> Vec<Change> {
     changes.iter().map(|(record, length)| (format!("record/{record}"), length.map(noise))).collect()
 }
 
-async fn check(steps: Vec<Step>) {
-    let (store, mut model) = (MemoryChunks::default(), BTreeMap::new());
+async fn check(store: MemoryChunks, steps: Vec<Step>) {
+    let mut model = BTreeMap::new();
     let mut durable = Durable::open(store.clone(), key()).await.expect("opens");
     for step in steps {
         let result = match &step {
@@ -73,6 +73,7 @@ proptest! {
     #[test]
     fn any_sequence_equals_a_map(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(check(steps));
+        runtime.block_on(check(MemoryChunks::default(), steps.clone()));
+        runtime.block_on(check(MemoryChunks::appending(), steps));
     }
 }

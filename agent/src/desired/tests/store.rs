@@ -19,6 +19,9 @@ struct Inner {
     pointer: Option<Vec<u8>>,
     chunks: BTreeMap<String, Vec<u8>>,
     pointer_writes: usize,
+    appends: bool,
+    /// The chunk that was appended to last.
+    appended: Option<String>,
     /// Changes of the store that still succeed; `None` for all.
     left: Option<usize>,
     /// How those fail that do not.
@@ -40,6 +43,33 @@ pub(super) enum Failing {
 // === impl MemoryChunks ===
 
 impl MemoryChunks {
+    /// One whose chunks can grow.
+    pub(super) fn appending() -> Self {
+        let store = Self::default();
+        store.inner.lock().appends = true;
+        store
+    }
+
+    /// The same chunks and pointer, that can grow from now on.
+    pub(super) fn made_appending(&self) -> Self {
+        self.inner.lock().appends = true;
+        self.clone()
+    }
+
+    /// The bytes of the chunk that was appended to last.
+    pub(super) fn journal(&self) -> Vec<u8> {
+        let inner = self.inner.lock();
+        inner.appended.as_ref().and_then(|name| inner.chunks.get(name)).cloned().unwrap_or_default()
+    }
+
+    /// Puts other bytes in its place.
+    pub(super) fn set_journal(&self, bytes: &[u8]) {
+        let mut inner = self.inner.lock();
+        if let Some(name) = inner.appended.clone() {
+            inner.chunks.insert(name, bytes.to_vec());
+        }
+    }
+
     /// From now on only so many changes succeed.
     pub(super) fn fail_after(&self, changes: usize, failing: Failing) {
         let mut inner = self.inner.lock();
@@ -75,7 +105,9 @@ impl MemoryChunks {
 
     pub(super) fn damage_chunks(&self) {
         for bytes in self.inner.lock().chunks.values_mut() {
-            bytes[20] ^= 1;
+            if let Some(byte) = bytes.get_mut(20) {
+                *byte ^= 1;
+            }
         }
     }
 
@@ -127,6 +159,21 @@ impl ChunkStore for MemoryChunks {
         self.change(|inner| {
             let before = inner.chunks.insert(name.to_owned(), bytes.to_vec());
             assert!(before.is_none(), "a chunk is never written twice");
+        })
+    }
+
+    fn appends(&self) -> bool {
+        self.inner.lock().appends
+    }
+
+    async fn append(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), Error> {
+        let at = usize::try_from(at).map_err(|error| Error::Io(error.to_string()))?;
+        self.change(|inner| {
+            inner.appended = Some(name.to_owned());
+            let Some(chunk) = inner.chunks.get_mut(name) else { panic!("there is no chunk {name}") };
+            assert!(chunk.len() >= at, "nothing is left out");
+            chunk.truncate(at);
+            chunk.extend_from_slice(bytes);
         })
     }
 

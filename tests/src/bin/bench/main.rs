@@ -10,17 +10,20 @@ use windlass_tests::folder::Folder;
 
 mod b1;
 mod b10;
+mod b6;
 mod b9;
 mod floor;
 mod idle;
+mod metadata_floor;
 mod parallel_floor;
 mod poison;
 mod rig;
 mod settings;
+mod tree;
 mod usage;
 
 /// All of them, quickest first.
-const ALL: [&str; 5] = ["B1", "poison", "B9", "B10", "idle"];
+const ALL: [&str; 7] = ["B1", "tree", "poison", "B6", "B9", "B10", "idle"];
 
 /// Runs benchmarks: one figure a line, its name first, and one JSON object a benchmark at the end.
 ///
@@ -28,7 +31,7 @@ const ALL: [&str; 5] = ["B1", "poison", "B9", "B10", "idle"];
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Args {
-    /// Which: B1 (commit to Synced), poison (the same beside applications that cannot be rendered), B9 (a thousand applications), B10 (drift), idle (what it costs when nothing changes) or all.
+    /// Which: B1 (commit to Synced), tree (an application of 5,000 objects looked at), poison (the same beside applications that cannot be rendered), B6 (ten thousand Pods), B9 (a thousand applications), B10 (drift), idle (what it costs when nothing changes) or all.
     #[arg(default_value = "all")]
     id: String,
     /// `json` prints the JSON objects and nothing else.
@@ -94,6 +97,8 @@ async fn measure(id: &str) -> Result<Report> {
     let report = match id {
         "B1" => b1::run(folder.path()).await?,
         "poison" => poison::run(folder.path()).await?,
+        "tree" => tree::run(folder.path()).await?,
+        "B6" => b6::run(folder.path()).await?,
         "B9" => b9::run(folder.path()).await?,
         "B10" => b10::run(folder.path()).await?,
         _ => idle::run(folder.path()).await?,

@@ -44,7 +44,7 @@ pub(crate) async fn run(folder: &Path) -> Result<Report> {
     Ok(Report {
         id: "poison",
         workload: format!(
-            "{rounds} commits of one application, each to Synced; then the same while four applications of other repositories (10,001 objects, aliases, depth, \
+            "{rounds} commits of one application, each to Synced; then the same while four applications of other repositories (20,001 objects, aliases, depth, \
              10 MiB) are refreshed without a pause"
         ),
         figures: vec![
@@ -97,8 +97,8 @@ fn huge() -> Vec<(String, String)> {
     let object =
         |i: usize| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: o{i}}}\ndata: {{key: value}}\n");
     let file = |part: usize| (part * 500..(part + 1) * 500).map(object).collect::<String>();
-    let mut files: Vec<_> = (0..20).map(|part| (format!("app/part-{part}.yaml"), file(part))).collect();
-    files.push(("app/last.yaml".to_owned(), object(10_000)));
+    let mut files: Vec<_> = (0..40).map(|part| (format!("app/part-{part}.yaml"), file(part))).collect();
+    files.push(("app/last.yaml".to_owned(), object(20_000)));
     files
 }
 
