@@ -45,11 +45,16 @@ fn painted(style: &str, text: &str) -> String {
 
 /// Types a `windlass` command, which must exit 0, shows what it prints, and returns its standard output.
 pub(crate) async fn windlass(cli: &Cli, arguments: &[&str]) -> Result<String> {
+    exits(cli, 0, arguments).await
+}
+
+/// The same of a command that must exit with this code.
+pub(crate) async fn exits(cli: &Cli, code: i32, arguments: &[&str]) -> Result<String> {
     println!("$ windlass {}", arguments.join(" "));
     let output = cli.run(arguments).await?;
     for line in output.stderr.lines().chain(output.stdout.lines()) {
         println!("{line}");
     }
-    ensure!(output.code == Some(0), "windlass {} exited {:?}", arguments.join(" "), output.code);
+    ensure!(output.code == Some(code), "windlass {} exited {:?}", arguments.join(" "), output.code);
     Ok(output.stdout)
 }

@@ -10,7 +10,7 @@ use windlass_tests::wait::wait_for;
 
 use super::{SOON, arrives, publish};
 use crate::picture::{Step, Timeline};
-use crate::transcript::{chapter, fact, picture, windlass};
+use crate::transcript::{chapter, exits, fact, picture, windlass};
 use crate::world::World;
 
 /// The application, its directory in git and its namespace.
@@ -70,7 +70,12 @@ async fn a_release_fails_and_is_fixed(world: &World) -> Result<()> {
     runs(world, "web", 2).await?;
     let took = started.elapsed().as_secs_f64();
     fact(&format!("the fix took the failed sync's place: version 2 is healthy {took:.1} s after its push"));
-    windlass(&world.cli, &["operation", "list", "--app", SHOP]).await.map(drop)
+    let listed = windlass(&world.cli, &["operation", "list", "--app", SHOP]).await?;
+    ensure!(
+        listed.contains(&format!("superseded by {fix}")),
+        "nothing says what took the failed sync's place: {listed}"
+    );
+    Ok(())
 }
 
 async fn goes_back_and_on_again(world: &World) -> Result<()> {
@@ -93,6 +98,12 @@ async fn goes_back_and_on_again(world: &World) -> Result<()> {
         .await?;
     runs(world, "web", 1).await?;
     fact("version 3 is there, and the shop stays where the person put it");
+    // 1: something differs.
+    let differs = exits(&world.cli, 1, &["app", "diff", SHOP, "--revision", "main"]).await?;
+    for part in [image_of("web", 1), image_of("web", 3), "data.VERSION".to_owned()] {
+        ensure!(differs.contains(&part), "the difference does not show {part}");
+    }
+    fact("what version 3 would change, by the API server's own dry run; nothing was written");
     windlass(&world.cli, &["app", "resume", SHOP]).await?;
     arrives(world, SHOP, &third).await?;
     runs(world, "web", 3).await?;
