@@ -46,7 +46,9 @@ pub(super) async fn get(
         items.push(one(cluster, jq, target, key, object, against_live).await?);
     }
     for key in extra.into_iter().take(MOST.saturating_sub(items.len())) {
-        if resource::one(cluster, target, &key).await?.is_some() {
+        // What a hook left behind is nothing that git has or lacks.
+        let live = resource::one(cluster, target, &key).await?;
+        if live.is_some_and(|live| windlass_domain::traits::of(&live).is_kept()) {
             items.push(of(key, DiffVerdict::Extra, Compared::default(), String::new()));
         }
     }

@@ -207,6 +207,8 @@ impl<S: Sink> Stream<S> {
             // BOOKMARK, and whatever comes after it: a version and nothing more.
             _ => {}
         }
+        // However many there are, everybody else comes in between: connections, other watches, the session.
+        tokio::task::yield_now().await;
         // Only now, so that an event that was not taken is not passed over.
         self.version = version.or_else(|| self.version.take());
         self.prove().await;

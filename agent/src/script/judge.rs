@@ -98,6 +98,13 @@ impl Script {
     }
 }
 
+/// A script that overran, and is not run again for a while; another text under the same key is.
+struct Resting {
+    script: Arc<Script>,
+    until: Timestamp,
+    health: Health,
+}
+
 // === impl Judge ===
 
 impl Judge {
@@ -139,7 +146,7 @@ impl Judge {
         key: ResourceKey,
         object: Option<Box<Value>>,
         lens: Lens,
-        resting: &mut BTreeMap<String, (Timestamp, Health)>,
+        resting: &mut BTreeMap<String, Resting>,
     ) -> Verdict {
         let Some(object) = object else {
             return Verdict { key, object: None, lens, ignored: Err(String::new()), health: None };
@@ -159,16 +166,17 @@ impl Judge {
         &self,
         script: &Arc<Script>,
         object: Box<Value>,
-        resting: &mut BTreeMap<String, (Timestamp, Health)>,
+        resting: &mut BTreeMap<String, Resting>,
     ) -> (Box<Value>, Option<Health>) {
         if let Some(deletion) = health::pending_deletion(&object) {
             return (object, Some(deletion));
         }
         let now = self.clock.now();
-        if let Some((until, health)) = resting.get(&script.key)
-            && now < *until
+        if let Some(rests) = resting.get(&script.key)
+            && now < rests.until
+            && rests.script == *script
         {
-            return (object, Some(health.clone()));
+            return (object, Some(rests.health.clone()));
         }
         let (clock, running) = (self.clock.clone(), script.clone());
         let ran = tokio::task::spawn_blocking(move || {
@@ -197,12 +205,12 @@ impl Judge {
     }
 }
 
-fn rest(resting: &mut BTreeMap<String, (Timestamp, Health)>, script: &Script, until: Timestamp, health: &Health) {
+fn rest(resting: &mut BTreeMap<String, Resting>, script: &Arc<Script>, until: Timestamp, health: &Health) {
     tracing::warn!("{}", health.message);
     if resting.len() >= MAX_RESTING {
         resting.clear();
     }
-    resting.insert(script.key.clone(), (until, health.clone()));
+    resting.insert(script.key.clone(), Resting { script: Arc::clone(script), until, health: health.clone() });
 }
 
 // === impl Queue ===

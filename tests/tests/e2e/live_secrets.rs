@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_tests::app::{App, Destination, Policy, SOON, has_condition, message_application};
 use windlass_tests::fleet::Fleet;
 use windlass_tests::invariants;
@@ -157,27 +157,26 @@ async fn what_cannot_be_read_or_applied(fleet: &Fleet) -> Result<()> {
     let not_base64 = Manifest::new("v1", "Secret", "not-base64").with("data", json!({ "password": REFUSED }));
     let wrong_type = Manifest::new("v1", "Secret", "wrong-type").with("stringData", json!({ "password": [REFUSED] }));
     let no_key = manifest::secret("no-key", &[("tls.crt", REFUSED)]).with("type", json!("kubernetes.io/tls"));
-    refused.commit(&[("not-base64.yaml", not_base64)]).await?;
+    let broken = [("not-base64.yaml", not_base64), ("wrong-type.yaml", wrong_type), ("no-key.yaml", no_key)];
     refused.create().await?;
-    failed(&refused).await?;
-    refused.remove(&["not-base64.yaml"]).await?;
-    refused.commit(&[("wrong-type.yaml", wrong_type)]).await?;
-    refused.refresh().await?;
-    failed(&refused).await?;
-    refused.remove(&["wrong-type.yaml"]).await?;
-    refused.commit(&[("no-key.yaml", no_key)]).await?;
-    refused.refresh().await?;
-    failed(&refused).await
+    for (file, manifest) in broken {
+        let commit = refused.commit(&[(file, manifest)]).await?;
+        refused.refresh().await?;
+        failed(&refused, &commit, file).await?;
+        refused.remove(&[file]).await?;
+    }
+    Ok(())
 }
 
-/// Waits until it says that something is wrong.
-async fn failed(app: &App) -> Result<()> {
-    let wrong = |seen: &serde_json::Value| {
-        let status = seen["status"]["conditions"].as_array().is_some_and(|conditions| !conditions.is_empty());
-        let operation = &seen["targets"][0]["operation"]["phase"];
-        status || *operation == "Failed" || *operation == "Error"
+/// Waits until the hub, or an operation at the commit, says that something is wrong.
+async fn failed(app: &App, commit: &str, file: &str) -> Result<()> {
+    let wrong = |seen: &Value| {
+        let operation = &seen["targets"][0]["operation"];
+        let ended = *operation == Value::Null || operation["phase"] == "Failed" || operation["phase"] == "Error";
+        let refused = ended && operation["revision"] == commit;
+        refused || has_condition(seen, "ComparisonError", file)
     };
-    app.wait_for_status("to say what is wrong", wrong).await.map(drop)
+    app.wait_for_status(&format!("to say what is wrong with {file}"), wrong).await.map(drop)
 }
 
 fn nothing_in(fleet: &Fleet, place: &str, said: &str) -> Result<()> {
