@@ -18,7 +18,7 @@ use windlass_domain::time::Timestamp;
 use windlass_proto::frame::FrameError;
 use windlass_proto::{Decoder, Encoder, v1};
 use windlass_runtime::backoff::Backoff;
-use windlass_store::Comparison;
+use windlass_store::{AgentReport, Comparison};
 
 use super::Agents;
 use super::ahead::Ahead;
@@ -257,12 +257,12 @@ impl Session {
             Action::Load { since } => return self.load(since).await.map(Some),
             Action::StoreAck(generation) => {
                 fail::fail_point!("hub::session::before_ack_store");
-                let session = self.session()?;
-                self.stored(|agents| agents.store.ack(session, generation)).await?;
+                self.session()?;
+                self.statuses.acked(generation, self.agents.clock.now());
             }
             Action::StoreHeld { application, bundle } => {
-                let session = self.session()?;
-                self.stored(|agents| agents.store.held(session, application, bundle)).await?;
+                self.session()?;
+                self.statuses.held(application, bundle, self.agents.clock.now());
             }
             Action::StoreStatus(delta) => self.take_status(*delta).await?,
             Action::StoreDiscovery(discovery) => {
@@ -349,22 +349,20 @@ impl Session {
     }
 
     async fn store_due(&mut self) -> Result<(), Over> {
-        let deltas = self.statuses.take_due(self.agents.clock.now());
-        self.store_statuses(deltas).await
+        let report = self.statuses.take_due(self.agents.clock.now());
+        self.store_report(report).await
     }
 
     async fn store_all(&mut self) -> Result<(), Over> {
-        let deltas = self.statuses.take_all(self.agents.clock.now());
-        self.store_statuses(deltas).await
+        let report = self.statuses.take_all(self.agents.clock.now());
+        self.store_report(report).await
     }
 
-    async fn store_statuses(&mut self, deltas: Vec<StatusDelta>) -> Result<(), Over> {
-        if deltas.is_empty() {
-            return Ok(());
-        }
+    async fn store_report(&mut self, report: Option<AgentReport>) -> Result<(), Over> {
+        let Some(report) = report else { return Ok(()) };
         let (session, now) = (self.session()?, self.agents.clock.now());
         fail::fail_point!("hub::session::before_report_store");
-        let positions = self.stored(|agents| agents.store.apply_status(session, &deltas, now)).await?;
+        let positions = self.stored(|agents| agents.store.report(session, &report, now)).await?;
         self.agents.registry.notify(&positions);
         Ok(())
     }
@@ -434,11 +432,10 @@ impl Session {
         }
         let Some(session) = self.open else { return };
         let (store, now) = (&self.agents.store, self.agents.clock.now());
-        let deltas = self.statuses.take_all(now);
-        if !deltas.is_empty() {
-            match store.apply_status(session, &deltas, now).await {
+        if let Some(report) = self.statuses.take_all(now) {
+            match store.report(session, &report, now).await {
                 Ok(positions) => self.agents.registry.notify(&positions),
-                Err(error) => tracing::debug!(%error, "the last statuses were not stored"),
+                Err(error) => tracing::debug!(%error, "what was said last was not stored"),
             }
         }
         // The one that took over is about to open: told now, the cluster would be without a session until then. Its epoch fences this one off.

@@ -1,4 +1,5 @@
-//! Which statuses are stored when. What people wait for is stored at once; repeated details of one target are grouped; nothing is lost and nothing grows.
+//! What of an agent's words is stored when. What people wait for is stored at once; repeated details of one target are grouped, and so is everything of an agent
+//! that says more than can be written one by one; nothing is lost and nothing grows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -10,17 +11,34 @@ use windlass_domain::manifest::ResourceKey;
 use windlass_domain::operation::OperationPhase;
 use windlass_domain::status::{ResourceStatus, StatusDelta, SyncStatus};
 use windlass_domain::time::Timestamp;
+use windlass_store::AgentReport;
 
+/// How long what only bookkeeping waits for may wait for a status to be stored with.
+const RIDE: Duration = Duration::from_millis(50);
+/// Once [`BURST`] writes followed each other at once, the next ones are so far apart: what comes meanwhile goes together.
+const SPACING: Duration = Duration::from_millis(25);
+const BURST: u32 = 12;
 /// Time between two writes of one target's details.
 const APART: Duration = Duration::from_millis(50);
 /// How many targets' last writes are remembered; more than any cluster has.
 const REMEMBERED: usize = 65_536;
 
-/// Statuses that were received and are not stored yet: one per target.
+/// What was received and is not stored yet: one status and one bundle per target, one position.
 #[derive(Default)]
 pub(super) struct Statuses {
     waiting: BTreeMap<Uuid, Waiting>,
     stored: HashMap<Uuid, Stored>,
+    acked: Option<u64>,
+    held: BTreeMap<Uuid, Digest>,
+    /// When `acked` and `held` are stored at the latest.
+    books_due: Option<Timestamp>,
+    pace: Pace,
+}
+
+/// Writes that followed each other: a bucket that each fills by one and time empties.
+#[derive(Default)]
+struct Pace {
+    empty_at: Option<Timestamp>,
 }
 
 struct Waiting {
@@ -71,21 +89,46 @@ impl Statuses {
         };
     }
 
-    /// When the next one is to be stored.
-    pub(super) fn due(&self) -> Option<Timestamp> {
-        self.waiting.values().map(|waiting| waiting.due).min()
+    /// Takes the newest generation that is durable at the agent.
+    pub(super) fn acked(&mut self, generation: u64, now: Timestamp) {
+        self.acked = self.acked.max(Some(generation));
+        self.books_due.get_or_insert(now + RIDE);
     }
 
-    /// What is to be stored at `now`.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<StatusDelta> {
+    /// Takes a bundle that the agent holds whole.
+    pub(super) fn held(&mut self, application: Uuid, bundle: Digest, now: Timestamp) {
+        self.held.insert(application, bundle);
+        self.books_due.get_or_insert(now + RIDE);
+    }
+
+    /// When something is to be stored.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        let due = self.waiting.values().map(|waiting| waiting.due).chain(self.books_due).min()?;
+        Some(self.pace.earliest().map_or(due, |earliest| due.max(earliest)))
+    }
+
+    /// What is to be stored at `now`: nothing before [`due`](Self::due).
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<AgentReport> {
+        self.due().filter(|due| *due <= now)?;
         let due: Vec<Uuid> = self.waiting.iter().filter(|(_, waiting)| waiting.due <= now).map(|(id, _)| *id).collect();
-        due.into_iter().filter_map(|id| self.take(id, now)).collect()
+        self.report(due, now)
     }
 
     /// Everything that waits.
-    pub(super) fn take_all(&mut self, now: Timestamp) -> Vec<StatusDelta> {
+    pub(super) fn take_all(&mut self, now: Timestamp) -> Option<AgentReport> {
         let all: Vec<Uuid> = self.waiting.keys().copied().collect();
-        all.into_iter().filter_map(|id| self.take(id, now)).collect()
+        self.report(all, now)
+    }
+
+    fn report(&mut self, targets: Vec<Uuid>, now: Timestamp) -> Option<AgentReport> {
+        if targets.is_empty() && self.books_due.is_none() {
+            return None;
+        }
+        self.pace.wrote(now);
+        self.books_due = None;
+        let held = std::mem::take(&mut self.held).into_iter().collect();
+        let statuses = targets.into_iter().filter_map(|id| self.take(id, now)).collect();
+        Some(AgentReport { acked: self.acked.take(), held, statuses })
     }
 
     fn take(&mut self, id: Uuid, now: Timestamp) -> Option<StatusDelta> {
@@ -99,6 +142,19 @@ impl Statuses {
             self.stored.insert(id, Stored { at: now, gist: Gist::of(&delta) });
         }
         Some(delta)
+    }
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// When the next write may be.
+    fn earliest(&self) -> Option<Timestamp> {
+        self.empty_at.map(|empty_at| empty_at - SPACING * BURST)
+    }
+
+    fn wrote(&mut self, now: Timestamp) {
+        self.empty_at = Some(self.empty_at.map_or(now, |empty_at| empty_at.max(now)) + SPACING);
     }
 }
 
@@ -176,19 +232,7 @@ mod tests {
     }
 
     fn delta(sync: SyncStatus, changed: Vec<ResourceStatus>) -> StatusDelta {
-        let summary = TargetSummary {
-            sync,
-            health: HealthStatus::Healthy,
-            health_message: String::new(),
-            revision: String::new(),
-            bundle: None,
-            synced_revision: None,
-            synced_bundle: None,
-            conditions: vec![],
-            hold: None,
-            operation: None,
-            removed: false,
-        };
+        let summary = TargetSummary::of(sync, HealthStatus::Healthy);
         let removed = vec![];
         StatusDelta { application: Uuid::nil(), summary, changed, removed, full: false, digest: Digest::of(b"") }
     }
@@ -206,11 +250,49 @@ mod tests {
         })
     }
 
+    fn taken(statuses: &mut Statuses, at: i64) -> Vec<StatusDelta> {
+        statuses.take_due(from_millis(at)).map(|report| report.statuses).unwrap_or_default()
+    }
+
+    #[test]
+    fn books_ride_with_a_status_and_do_not_wait_for_long() {
+        let mut statuses = Statuses::default();
+        statuses.acked(7, from_millis(1000));
+        statuses.held(Uuid::nil(), Digest::of(b"bundle"), from_millis(1010));
+        statuses.acked(6, from_millis(1020));
+        assert!(statuses.take_due(from_millis(1049)).is_none());
+        statuses.push(delta(SyncStatus::Synced, vec![]), from_millis(1030));
+        let report = statuses.take_due(from_millis(1030)).expect("a report");
+        assert_eq!((report.acked, report.held.len(), report.statuses.len()), (Some(7), 1, 1));
+        statuses.acked(8, from_millis(2000));
+        assert_eq!(statuses.due(), Some(from_millis(2050)));
+        assert_eq!(statuses.take_due(from_millis(2050)).and_then(|report| report.acked), Some(8));
+        assert_eq!(statuses.due(), None);
+    }
+
+    #[test]
+    fn who_says_much_is_written_in_few_writes() {
+        let mut statuses = Statuses::default();
+        let (mut writes, mut last) = (0, 0);
+        for at in 0..1000 {
+            let mut delta = delta(SyncStatus::Synced, vec![]);
+            delta.application = Uuid::from_u128(u128::try_from(at).expect("positive"));
+            statuses.push(delta, from_millis(at));
+            let stored = taken(&mut statuses, at).len();
+            (writes, last) = (writes + usize::from(stored > 0), last.max(stored));
+        }
+        assert!((40..=60).contains(&writes) && last == 25, "{writes} writes, {last} at most");
+        // After a pause the next one is stored at once.
+        assert!(!statuses.take_all(from_millis(1000)).expect("some").statuses.is_empty());
+        statuses.push(delta(SyncStatus::OutOfSync, vec![]), from_millis(2000));
+        assert_eq!(taken(&mut statuses, 2000).len(), 1);
+    }
+
     #[test]
     fn the_first_and_what_people_wait_for_are_stored_at_once() {
         let mut statuses = Statuses::default();
         statuses.push(delta(SyncStatus::OutOfSync, vec![]), from_millis(1000));
-        assert_eq!(statuses.take_due(from_millis(1000)).len(), 1);
+        assert_eq!(taken(&mut statuses, 1000).len(), 1);
         statuses.push(delta(SyncStatus::Synced, vec![]), from_millis(1001));
         assert_eq!(statuses.due(), Some(from_millis(1001)));
     }
@@ -220,15 +302,15 @@ mod tests {
         let mut statuses = Statuses::default();
         let full = StatusDelta { full: true, ..delta(SyncStatus::Synced, vec![resource("a", ""), resource("b", "")]) };
         statuses.push(full, from_millis(1000));
-        assert_eq!(statuses.take_due(from_millis(1000)).len(), 1);
+        assert_eq!(taken(&mut statuses, 1000).len(), 1);
         statuses.push(delta(SyncStatus::Synced, vec![resource("a", "1"), resource("c", "")]), from_millis(1010));
         let gone = resource("c", "").key;
         statuses.push(
             StatusDelta { removed: vec![gone.clone()], ..delta(SyncStatus::Synced, vec![resource("a", "2")]) },
             from_millis(1020),
         );
-        assert!(statuses.take_due(from_millis(1049)).is_empty());
-        let stored = statuses.take_due(from_millis(1050));
+        assert!(taken(&mut statuses, 1049).is_empty());
+        let stored = taken(&mut statuses, 1050);
         assert_eq!(stored.len(), 1);
         assert_eq!((&stored[0].changed, &stored[0].removed), (&vec![resource("a", "2")], &vec![gone]));
         assert_eq!(statuses.due(), None);
@@ -252,7 +334,7 @@ mod tests {
         let mut statuses = Statuses::default();
         statuses.push(with(told), from_millis(1000));
         statuses.push(with(operation(1)), from_millis(1001));
-        let stored = statuses.take_due(from_millis(2000));
+        let stored = taken(&mut statuses, 2000);
         assert_eq!(stored[0].summary.operation.as_ref().map(|operation| &operation.results), Some(&vec![result]));
     }
 

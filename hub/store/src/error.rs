@@ -89,6 +89,16 @@ impl Error {
         Self::Conflict { what: what.into(), why: why.into() }
     }
 
+    /// The same error for another of those who shared a transaction.
+    pub(crate) fn of_all(&self) -> Self {
+        match self {
+            Self::Contended { cause } => Self::Contended { cause: cause.clone() },
+            Self::Full { cause } => Self::Full { cause: cause.clone() },
+            Self::Corrupt(cause) => Self::Corrupt(cause.clone()),
+            error => Self::Unavailable { cause: error.to_string() },
+        }
+    }
+
     fn of_postgres(error: &dyn sqlx::error::DatabaseError) -> Self {
         let cause = error.message().to_owned();
         match error.code().as_deref().unwrap_or_default() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 use windlass_domain::digest::{Digest, DigestKey, Scheme};
 use windlass_domain::time::Timestamp;
+use zstd::bulk::Compressor;
 
 use super::SqlStore;
 use super::arg::{Arg, args, placeholders};
@@ -26,8 +27,11 @@ const LEVEL: i32 = 3;
 /// Contents as the table holds them.
 pub(super) type Prepared = BTreeMap<Digest, Vec<u8>>;
 
+/// Compresses. To make one costs more than a small content does: many contents share it.
+pub(super) struct Packer(Compressor<'static>);
+
 /// Verifies what a commit brings and packs what the store lacks, before any lock is taken.
-pub(super) async fn prepare(store: &SqlStore, contents: &[(Digest, Vec<u8>)]) -> Result<Prepared> {
+pub(super) async fn prepare(store: &SqlStore, packer: &mut Packer, contents: &[(Digest, Vec<u8>)]) -> Result<Prepared> {
     let digests: Vec<Digest> = contents.iter().map(|(digest, _)| *digest).collect();
     let stored = existing(&mut store.db.read().await?, &digests).await?;
     let mut prepared = Prepared::new();
@@ -36,7 +40,7 @@ pub(super) async fn prepare(store: &SqlStore, contents: &[(Digest, Vec<u8>)]) ->
             continue;
         }
         check(*digest, bytes, &store.installation.digest_key)?;
-        prepared.insert(*digest, pack(&store.seal, *digest, bytes)?);
+        prepared.insert(*digest, packer.pack(&store.seal, *digest, bytes)?);
     }
     Ok(prepared)
 }
@@ -55,12 +59,23 @@ fn check(digest: Digest, bytes: &[u8], key: &DigestKey) -> Result<()> {
     Ok(())
 }
 
-fn pack(seal: &SealKey, digest: Digest, bytes: &[u8]) -> Result<Vec<u8>> {
-    let compressed = zstd::bulk::compress(bytes, LEVEL)
-        .map_err(|error| Error::Invalid(format!("content {} does not compress: {error}", digest.short())))?;
-    match digest.scheme() {
-        Scheme::Sha256 => Ok(compressed),
-        Scheme::Keyed => seal.seal(place(&digest.to_string()), &compressed),
+// === impl Packer ===
+
+impl Packer {
+    pub(super) fn new() -> Result<Self> {
+        let made = Compressor::new(LEVEL);
+        made.map(Self).map_err(|error| Error::Invalid(format!("nothing can be compressed: {error}")))
+    }
+
+    fn pack(&mut self, seal: &SealKey, digest: Digest, bytes: &[u8]) -> Result<Vec<u8>> {
+        let compressed = self
+            .0
+            .compress(bytes)
+            .map_err(|error| Error::Invalid(format!("content {} does not compress: {error}", digest.short())))?;
+        match digest.scheme() {
+            Scheme::Sha256 => Ok(compressed),
+            Scheme::Keyed => seal.seal(place(&digest.to_string()), &compressed),
+        }
     }
 }
 

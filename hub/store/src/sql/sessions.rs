@@ -10,12 +10,12 @@ use windlass_domain::time::Timestamp;
 
 use super::SqlStore;
 use super::arg::args;
+use super::contents;
 use super::generation::{forget_before, knows, read_position};
 use super::row::{Row, json};
 use super::target_rows::save_contents;
 use super::tx::Tx;
 use super::write::Write;
-use super::{applications, contents};
 use crate::error::{Error, Result};
 use crate::model::{Comparison, Session};
 
@@ -104,29 +104,27 @@ pub(super) async fn close_all(write: &mut Write) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn ack(store: &SqlStore, session: Session, generation: u64) -> Result<()> {
-    let mut write = fenced(store, session).await?;
+/// Whether it is news.
+pub(super) async fn ack(write: &mut Write, session: Session, generation: u64) -> Result<bool> {
     let text = "UPDATE clusters SET acked = $3 WHERE uid = $1 AND epoch = $2 AND acked < $3 AND generation >= $3";
-    if write.execute(text, args![session.cluster, session.epoch, generation]).await? > 0 {
-        forget_before(&mut write, session.cluster, generation).await?;
-        write.commit().await?;
+    let is_news = write.execute(text, args![session.cluster, session.epoch, generation]).await? > 0;
+    if is_news {
+        forget_before(write, session.cluster, generation).await?;
     }
-    Ok(())
+    Ok(is_news)
 }
 
-/// Of a target that is gone, or of a bundle that the store does not have, nothing is noted.
-pub(super) async fn held(store: &SqlStore, session: Session, application: Uuid, bundle: Digest) -> Result<()> {
-    let mut write = fenced(store, session).await?;
-    if !contents::exists(&mut write, bundle).await? {
-        return Ok(());
+/// Whether it is news. Of a target that is gone, or of a bundle that the store does not have, nothing is noted.
+pub(super) async fn held(write: &mut Write, session: Session, application: Uuid, bundle: Digest) -> Result<bool> {
+    if !contents::exists(write, bundle).await? {
+        return Ok(false);
     }
     let text = "UPDATE targets SET held = $3 WHERE application = $1 AND cluster = $2 AND (held IS NULL OR held <> $3)";
-    if write.execute(text, args![application, session.cluster, bundle]).await? > 0 {
-        save_contents(&mut write, application, session.cluster).await?;
-        applications::touch(&mut write, application).await?;
-        write.commit().await?;
+    let is_news = write.execute(text, args![application, session.cluster, bundle]).await? > 0;
+    if is_news {
+        save_contents(write, application, session.cluster).await?;
     }
-    Ok(())
+    Ok(is_news)
 }
 
 pub(super) async fn put_discovery(store: &SqlStore, session: Session, discovery: &Discovery) -> Result<()> {

@@ -1,19 +1,28 @@
 //! SQLite in place: a statement runs where its caller runs, without a thread in between. It takes microseconds; what waits for the disk (opening, a commit, the
 //! last checkpoint) runs on threads that may wait.
+//!
+//! Writers that wait for each other share a COMMIT, and with it a sync of the disk: who is done while somebody waits leaves the transaction open, and is
+//! answered once one of those who came meanwhile, or itself, has committed all. A writer that gives up takes only its own changes back.
+
+mod row;
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::arg::Arg;
 use crate::error::{Error, Result};
+use row::{prepared, read};
+
+pub(super) use row::SqliteRow;
 
 /// How long a call waits for a lock of another process (a backup, an operator's shell) before it fails with a retryable error.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long a call waits for a connection: for the writer that is the queue of everybody before it.
 const QUEUE: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
+/// The log is moved into the database at so many pages (of 4 KiB): a page that changes often is moved once.
+const LOG_PAGES: u32 = 4000;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 200;
 
@@ -39,21 +50,33 @@ struct Lane {
     count: u32,
     turns: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
+    /// Who waits to begin.
+    waiting: AtomicUsize,
+    /// Who is done in the transaction that is open, and waits for its COMMIT.
+    done: Mutex<Vec<oneshot::Sender<Result<()>>>>,
 }
+
+/// Somebody who waits to begin.
+struct Waits<'a>(&'a AtomicUsize);
 
 /// A transaction; dropped without [`commit`](Self::commit), it changes nothing.
 pub(super) struct SqliteTx {
     /// `None` only while it is dropped.
     connection: Option<Connection>,
     lane: Arc<Lane>,
+    state: State,
     /// Given back after the connection.
     _turn: OwnedSemaphorePermit,
 }
 
-/// A row, as it was when it was read.
-pub(super) struct SqliteRow {
-    columns: Arc<[String]>,
-    values: Vec<Value>,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing of its own is in the database.
+    Nothing,
+    /// It is all that is in the transaction.
+    Alone,
+    /// Others are done in the same transaction.
+    Behind,
 }
 
 // === impl Sqlite ===
@@ -91,10 +114,12 @@ impl Sqlite {
 impl Lane {
     fn new(path: &Path, reads_only: bool, count: u32) -> Arc<Self> {
         let turns = Arc::new(Semaphore::new(count as usize));
-        Arc::new(Self { path: path.to_owned(), reads_only, count, turns, idle: Mutex::default() })
+        let (idle, waiting, done) = (Mutex::default(), AtomicUsize::new(0), Mutex::default());
+        Arc::new(Self { path: path.to_owned(), reads_only, count, turns, idle, waiting, done })
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let _waits = Waits::new(&self.waiting);
         let turn = tokio::time::timeout(QUEUE, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| unavailable(format!("no connection became free within {QUEUE:?}")))?;
         turn.map_err(|_| unavailable("the store is closed"))
@@ -113,13 +138,25 @@ impl Lane {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_timeout(PATIENCE)?;
+        // A plan does not depend on values: with them every statement would be planned again for each.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         if self.reads_only {
             connection.execute_batch("PRAGMA query_only = ON")?;
         }
         // From here on it is waited for a lock without keeping the thread.
         connection.busy_timeout(Duration::ZERO)?;
         Ok(connection)
+    }
+
+    /// What became of the transaction in which they were done.
+    fn tell(&self, result: &Result<()>) {
+        let done = std::mem::take(&mut *self.done.lock());
+        for tell in done {
+            // Who no longer waits needs no answer.
+            let _ = tell.send(result.as_ref().map(drop).map_err(Error::of_all));
+        }
     }
 
     async fn close(self: &Arc<Self>) {
@@ -138,24 +175,30 @@ impl Lane {
 impl SqliteTx {
     async fn begin(lane: &Arc<Lane>, statement: &'static str) -> Result<Self> {
         let turn = lane.turn().await?;
-        let mut tx = Self { connection: Some(lane.connection().await?), lane: Arc::clone(lane), _turn: turn };
-        tx.run(|connection| connection.prepare_cached(statement)?.raw_execute()).await?;
+        let connection = Some(lane.connection().await?);
+        let mut tx = Self { connection, lane: Arc::clone(lane), state: State::Nothing, _turn: turn };
+        let begin = |connection: &Connection| {
+            let (statement, state) =
+                if connection.is_autocommit() { (statement, State::Alone) } else { ("SAVEPOINT mine", State::Behind) };
+            connection.prepare_cached(statement)?.raw_execute().map(|_| state)
+        };
+        tx.state = tx.run(begin).await?;
         Ok(tx)
     }
 
     /// How many rows it changed.
-    pub(super) async fn execute(&mut self, text: &str, args: &[Arg]) -> Result<u64> {
+    pub(super) async fn execute(&mut self, text: &str, args: Vec<Arg>) -> Result<u64> {
         self.run(|connection| {
-            let mut statement = prepared(connection, text, args)?;
+            let mut statement = prepared(connection, text, &args)?;
             statement.raw_execute().map(|changed| changed as u64)
         })
         .await
     }
 
     /// At most so many rows.
-    pub(super) async fn rows(&mut self, text: &str, args: &[Arg], most: usize) -> Result<Vec<SqliteRow>> {
+    pub(super) async fn rows(&mut self, text: &str, args: Vec<Arg>, most: usize) -> Result<Vec<SqliteRow>> {
         self.run(|connection| {
-            let mut statement = prepared(connection, text, args)?;
+            let mut statement = prepared(connection, text, &args)?;
             read(&mut statement, most)
         })
         .await
@@ -167,12 +210,33 @@ impl SqliteTx {
     }
 
     /// Once begun it goes on without its caller.
-    pub(super) async fn commit(self) -> Result<()> {
-        let commit = move || match &self.connection {
-            Some(connection) => connection.prepare_cached("COMMIT")?.raw_execute().map(drop),
-            None => Ok(()),
-        };
-        Ok(apart(commit).await??)
+    pub(super) async fn commit(mut self) -> Result<()> {
+        if self.state == State::Behind {
+            self.run(|connection| connection.prepare_cached("RELEASE mine")?.raw_execute()).await?;
+        }
+        self.state = State::Nothing;
+        if self.lane.reads_only || self.lane.waiting.load(Ordering::Acquire) == 0 {
+            return apart(move || self.commit_all()).await?;
+        }
+        let (tell, told) = oneshot::channel();
+        let lane = Arc::clone(&self.lane);
+        lane.done.lock().push(tell);
+        drop(self);
+        let settled = tokio::spawn(settle(lane, told)).await;
+        settled.map_err(|error| unavailable(format!("it was cut off: {error}")))?
+    }
+
+    /// Commits what is in the transaction, and tells all who wait for it.
+    fn commit_all(self) -> Result<()> {
+        let Some(connection) = &self.connection else { return Err(unavailable("the transaction is over")) };
+        let committed = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.raw_execute());
+        if committed.is_err() && !connection.is_autocommit() {
+            // What could not be committed is in nobody's way.
+            connection.execute_batch("ROLLBACK")?;
+        }
+        let result = committed.map(drop).map_err(Error::from);
+        self.lane.tell(&result);
+        result
     }
 
     async fn run<T>(&mut self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T> {
@@ -194,90 +258,52 @@ impl SqliteTx {
 impl Drop for SqliteTx {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        // SQLite ends some transactions by itself, as when the disk is full.
-        let ended = connection.is_autocommit()
-            || connection.prepare_cached("ROLLBACK").and_then(|mut rollback| rollback.raw_execute()).is_ok();
-        if ended && !self.lane.turns.is_closed() {
+        let taken_back = match self.state {
+            State::Nothing => Ok(()),
+            // SQLite ends some transactions by itself, as when the disk is full.
+            _ if connection.is_autocommit() => Ok(()),
+            State::Alone => connection.execute_batch("ROLLBACK"),
+            State::Behind => connection.execute_batch("ROLLBACK TO mine; RELEASE mine"),
+        };
+        if taken_back.is_err() || (connection.is_autocommit() && self.state == State::Behind) {
+            self.lane.tell(&Err(unavailable("the transaction was ended by another writer's failure")));
+        }
+        if taken_back.is_ok() && !self.lane.turns.is_closed() {
             self.lane.idle.lock().push(connection);
         }
     }
 }
 
-// === impl SqliteRow ===
-
-impl SqliteRow {
-    fn value(&self, column: &str) -> Result<&Value> {
-        let place = self.columns.iter().position(|name| name == column);
-        place
-            .and_then(|place| self.values.get(place))
-            .ok_or_else(|| Error::Corrupt(format!("column {column}: there is none")))
+/// Waits for its commit: by somebody else, or, once it is its turn again, by itself.
+async fn settle(lane: Arc<Lane>, mut told: oneshot::Receiver<Result<()>>) -> Result<()> {
+    let over = || unavailable("the transaction is over");
+    let turn = tokio::select! {
+        biased;
+        result = &mut told => return result.unwrap_or_else(|_| Err(over())),
+        turn = Arc::clone(&lane.turns).acquire_owned() => turn.map_err(|_| over())?,
+    };
+    // It may have been told at the same moment.
+    if let Ok(result) = told.try_recv() {
+        return result;
     }
+    let connection = lane.idle.lock().pop();
+    let tx = SqliteTx { connection, lane, state: State::Nothing, _turn: turn };
+    apart(move || tx.commit_all()).await?
+}
 
-    pub(super) fn opt_text(&self, column: &str) -> Result<Option<&str>> {
-        match self.value(column)? {
-            Value::Null => Ok(None),
-            Value::Text(text) => Ok(Some(text)),
-            other => Err(unexpected(column, other)),
-        }
-    }
+// === impl Waits ===
 
-    pub(super) fn opt_int(&self, column: &str) -> Result<Option<i64>> {
-        match self.value(column)? {
-            Value::Null => Ok(None),
-            Value::Integer(number) => Ok(Some(*number)),
-            other => Err(unexpected(column, other)),
-        }
-    }
-
-    pub(super) fn opt_blob(&self, column: &str) -> Result<Option<&[u8]>> {
-        match self.value(column)? {
-            Value::Null => Ok(None),
-            Value::Blob(bytes) => Ok(Some(bytes)),
-            other => Err(unexpected(column, other)),
-        }
+impl<'a> Waits<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::AcqRel);
+        Self(waiting)
     }
 }
 
-fn unexpected(column: &str, value: &Value) -> Error {
-    Error::Corrupt(format!("column {column}: unexpected {}", value.data_type()))
-}
-
-impl ToSql for Arg {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
-            Self::Int(Some(number)) => ValueRef::Integer(*number),
-            Self::Blob(Some(bytes)) => ValueRef::Blob(bytes),
-            Self::Text(None) | Self::Int(None) | Self::Blob(None) => ValueRef::Null,
-        }))
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-/// A statement with its arguments. SQLite numbers `$2` by its first place in the text; here, as in PostgreSQL, it is the second argument.
-fn prepared<'a>(connection: &'a Connection, text: &str, args: &[Arg]) -> rusqlite::Result<CachedStatement<'a>> {
-    let mut statement = connection.prepare_cached(text)?;
-    for place in 1..=statement.parameter_count() {
-        let number = statement.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
-        let arg = number.and_then(|number| args.get(number.checked_sub(1)?));
-        let arg = arg.ok_or(rusqlite::Error::InvalidParameterCount(args.len(), place))?;
-        statement.raw_bind_parameter(place, arg)?;
-    }
-    Ok(statement)
-}
-
-fn read(statement: &mut CachedStatement<'_>, most: usize) -> rusqlite::Result<Vec<SqliteRow>> {
-    let count = statement.column_count();
-    let (mut found, mut columns) = (Vec::new(), None);
-    let mut rows = statement.raw_query();
-    while found.len() < most
-        && let Some(row) = rows.next()?
-    {
-        let names = || row.as_ref().column_names().into_iter().map(str::to_owned).collect();
-        let columns: &Arc<[String]> = columns.get_or_insert_with(names);
-        let values = (0..count).map(|place| row.get_ref(place).map(Value::try_from)?.map_err(rusqlite::Error::from));
-        found.push(SqliteRow { columns: Arc::clone(columns), values: values.collect::<rusqlite::Result<_>>()? });
-    }
-    Ok(found)
 }
 
 /// Whether another process has a lock that it will give back.
@@ -304,63 +330,4 @@ fn own_file(path: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::arg::args;
-    use super::*;
-
-    async fn database(folder: &tempfile::TempDir) -> Sqlite {
-        let database = Sqlite::open(&folder.path().join("hub.db")).await.expect("opened");
-        let mut tx = database.write().await.expect("a transaction");
-        tx.script("CREATE TABLE t (a TEXT, b BIGINT, c BLOB)").await.expect("made");
-        tx.commit().await.expect("committed");
-        database
-    }
-
-    async fn count(database: &Sqlite) -> i64 {
-        let mut tx = database.read().await.expect("a transaction");
-        let rows = tx.rows("SELECT COUNT(*) AS n FROM t", &args![], 1).await.expect("counted");
-        rows[0].opt_int("n").expect("a number").expect("one")
-    }
-
-    #[tokio::test]
-    async fn arguments_are_numbered_as_in_postgresql() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = database(&folder).await;
-        let mut tx = database.write().await.expect("a transaction");
-        let text = "INSERT INTO t (c, b, a) VALUES ($3, $2, $1)";
-        tx.execute(text, &args!["text", 7_i64, vec![1_u8]]).await.expect("written");
-        let row = tx.rows("SELECT * FROM t WHERE b = $2 AND a = $1", &args!["text", 7_i64], 1).await.expect("read");
-        assert_eq!((row[0].opt_text("a").ok(), row[0].opt_int("b").ok()), (Some(Some("text")), Some(Some(7))));
-        assert_eq!(row[0].opt_blob("c").expect("a blob"), Some(&[1_u8][..]));
-        assert!(row[0].opt_int("a").is_err() && row[0].opt_text("none").is_err(), "what is not there is not made up");
-        assert!(tx.execute(text, &args!["text", 7_i64]).await.is_err(), "an argument is missing");
-    }
-
-    #[tokio::test]
-    async fn what_is_given_up_has_changed_nothing_and_blocks_nobody() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = database(&folder).await;
-        for _ in 0..3 {
-            let mut tx = database.write().await.expect("a transaction");
-            tx.execute("INSERT INTO t (b) VALUES (1)", &args![]).await.expect("written");
-        }
-        assert_eq!(count(&database).await, 0);
-        let mut tx = database.write().await.expect("a transaction");
-        tx.execute("INSERT INTO t (b) VALUES (1)", &args![]).await.expect("written");
-        tx.commit().await.expect("committed");
-        assert_eq!(count(&database).await, 1);
-    }
-
-    #[tokio::test]
-    async fn a_lock_of_somebody_else_is_waited_for() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = database(&folder).await;
-        let other = Connection::open(folder.path().join("hub.db")).expect("a connection");
-        other.execute_batch("BEGIN IMMEDIATE").expect("locked");
-        let writing = tokio::spawn(async move { database.write().await.map(drop) });
-        tokio::task::yield_now().await;
-        assert!(!writing.is_finished());
-        other.execute_batch("COMMIT").expect("given back");
-        writing.await.expect("ran").expect("a transaction");
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! What agents report, all of a call in one transaction.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 use windlass_domain::digest::Digest;
 use windlass_domain::status::{StatusDelta, SyncStatus, TargetSummary};
@@ -14,23 +16,39 @@ use super::tx::Tx;
 use super::write::Write;
 use super::{applications, clusters, history, operations, rank, resources, sessions, target_rows};
 use crate::error::Result;
-use crate::model::{ClusterPosition, Session};
+use crate::model::{AgentReport, ClusterPosition, Session};
 
-pub(super) async fn apply(
+/// All of it in one transaction: the position that is durable at the agent, the bundles that it holds, and statuses.
+pub(super) async fn report(
     store: &SqlStore,
     session: Session,
-    deltas: &[StatusDelta],
+    report: &AgentReport,
     now: Timestamp,
 ) -> Result<Vec<ClusterPosition>> {
     let mut write = sessions::fenced(store, session).await?;
     let before = write.revision();
-    let mut generations = Generations::default();
-    for delta in deltas {
-        apply_one(&mut write, &mut generations, session, delta, now).await?;
+    let (mut generations, mut touched) = (Generations::default(), BTreeSet::new());
+    let mut acked = false;
+    if let Some(generation) = report.acked {
+        acked = sessions::ack(&mut write, session, generation).await?;
+    }
+    for (application, bundle) in &report.held {
+        if sessions::held(&mut write, session, *application, *bundle).await? {
+            touched.insert(*application);
+        }
+    }
+    for delta in &report.statuses {
+        apply_one(&mut write, &mut generations, &mut touched, session, delta, now).await?;
+    }
+    // Once, whatever was said of it.
+    for application in touched {
+        applications::touch(&mut write, application).await?;
     }
     let positions = generations.finish(&mut write).await?;
     if write.revision() > before {
         clusters::finish_removal(&mut write, session.cluster).await?;
+    }
+    if acked || write.revision() > before {
         store.commit(write).await?;
     }
     Ok(positions)
@@ -40,6 +58,7 @@ pub(super) async fn apply(
 async fn apply_one(
     write: &mut Write,
     generations: &mut Generations,
+    touched: &mut BTreeSet<Uuid>,
     session: Session,
     delta: &StatusDelta,
     now: Timestamp,
@@ -59,13 +78,14 @@ async fn apply_one(
     if delta.summary.removed && matches!(row, TargetRow::Removing(_)) {
         operations::end_all(write, application, cluster, now).await?;
         generations.drop_row(write, cluster, application).await?;
+        touched.remove(&application);
         return clusters::settle(write, application).await;
     }
     let changed_status = save_summary(write, session, &row, delta).await?;
     let changed_row = finish_operation(write, generations, session, row, delta).await?;
     if changed_status || changed_row {
         resources::apply(write, cluster, delta).await?;
-        applications::touch(write, application).await?;
+        touched.insert(application);
     }
     Ok(())
 }

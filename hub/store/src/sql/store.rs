@@ -18,7 +18,7 @@ use windlass_domain::identity::trust::{AuthorityEntry, Holder};
 use windlass_domain::identity::verdict::Verdict;
 use windlass_domain::name::ApplicationName;
 use windlass_domain::project::{AppProject, ProjectManifest};
-use windlass_domain::status::{ResourceStatus, StatusDelta};
+use windlass_domain::status::ResourceStatus;
 use windlass_domain::target::{OperationRequest, Paused};
 use windlass_domain::time::Timestamp;
 use windlass_domain::upgrade::Upgrade;

@@ -44,7 +44,7 @@ impl Tx {
     pub(super) async fn execute(&mut self, text: impl Text, args: Vec<Arg>) -> Result<u64> {
         let text = text.into_text();
         Ok(match self {
-            Self::Sqlite(tx) => tx.execute(text.as_str(), &args).await?,
+            Self::Sqlite(tx) => tx.execute(text.as_str(), args).await?,
             Self::Postgres(tx, limit) => within(*limit, postgres(text, args).execute(&mut **tx)).await?.rows_affected(),
         })
     }
@@ -52,7 +52,7 @@ impl Tx {
     pub(super) async fn all(&mut self, text: impl Text, args: Vec<Arg>) -> Result<Vec<Row>> {
         let text = text.into_text();
         Ok(match self {
-            Self::Sqlite(tx) => tx.rows(text.as_str(), &args, usize::MAX).await?.into_iter().map(Row::Sqlite).collect(),
+            Self::Sqlite(tx) => tx.rows(text.as_str(), args, usize::MAX).await?.into_iter().map(Row::Sqlite).collect(),
             Self::Postgres(tx, limit) => {
                 let rows = within(*limit, postgres(text, args).fetch_all(&mut **tx)).await?;
                 rows.into_iter().map(Row::Postgres).collect()
@@ -63,7 +63,7 @@ impl Tx {
     pub(super) async fn optional(&mut self, text: impl Text, args: Vec<Arg>) -> Result<Option<Row>> {
         let text = text.into_text();
         Ok(match self {
-            Self::Sqlite(tx) => tx.rows(text.as_str(), &args, 1).await?.pop().map(Row::Sqlite),
+            Self::Sqlite(tx) => tx.rows(text.as_str(), args, 1).await?.pop().map(Row::Sqlite),
             Self::Postgres(tx, limit) => {
                 within(*limit, postgres(text, args).fetch_optional(&mut **tx)).await?.map(Row::Postgres)
             }

@@ -70,10 +70,15 @@ async fn once(
 ) -> Vec<Result<Vec<ClusterPosition>>> {
     let mut answers = Vec::with_capacity(commits.len());
     let mut batch = Vec::with_capacity(commits.len());
+    let mut packer = contents::Packer::new();
     for (_, commit) in commits {
         let (done, answer) = oneshot::channel();
         // Verified and packed before any lock is taken.
-        match contents::prepare(store, &commit.contents).await {
+        let prepared = match &mut packer {
+            Ok(packer) => contents::prepare(store, packer, &commit.contents).await,
+            Err(error) => Err(error.of_all()),
+        };
+        match prepared {
             Ok(prepared) => batch.push(Waiting { commit: Arc::clone(commit), prepared, now, done }),
             Err(error) => drop(done.send(Err(error))),
         }
@@ -121,7 +126,7 @@ async fn write_all(store: &SqlStore, batch: Vec<Waiting>) {
         }
         Err(error) => {
             for waiting in batch {
-                let _ = waiting.done.send(Err(again(&error)));
+                let _ = waiting.done.send(Err(Error::of_all(&error)));
             }
         }
     }
@@ -157,14 +162,4 @@ async fn apart(write: &mut Write, generations: &mut Generations, waiting: &Waiti
     }
     write.execute("RELEASE SAVEPOINT apart", args![]).await?;
     Ok(written)
-}
-
-/// The same error for another of those who shared the transaction.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::Contended { cause } => Error::Contended { cause: cause.clone() },
-        Error::Full { cause } => Error::Full { cause: cause.clone() },
-        Error::Corrupt(cause) => Error::Corrupt(cause.clone()),
-        error => Error::Unavailable { cause: error.to_string() },
-    }
 }
