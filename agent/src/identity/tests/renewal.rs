@@ -70,12 +70,15 @@ async fn a_renewal_is_durable_and_leaves_nothing_of_the_old_key() {
     assert_eq!((&loaded.serial, &loaded.certificate.chain), (&renewed.serial, &renewed.certificate.chain));
     assert_ne!(loaded.certificate.key.secret_der(), before.certificate.key.secret_der());
     let key = format!("key-{}.pem", renewed.serial);
-    assert_eq!(agent.files(), ["digest.key", "identity.json", "instance", &key]);
+    assert_eq!(agent.files(), ["digest.key", "identity.json", "instance", "joined", &key]);
     let calls = seen.lock().clone();
     assert!(calls.len() == 2 && calls[0] == calls[1], "asked once as the old identity and once as the new one");
 
     let again = agent.renew(&hub).await.map_err(|error| error.to_string()).expect("another renewal");
-    assert_eq!(agent.files(), ["digest.key", "identity.json", "instance", &format!("key-{}.pem", again.serial)]);
+    assert_eq!(
+        agent.files(),
+        ["digest.key", "identity.json", "instance", "joined", &format!("key-{}.pem", again.serial)]
+    );
 }
 
 #[tokio::test]
