@@ -11,6 +11,7 @@ use crate::view::Cluster;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass cluster approve eu-1")]
 pub(crate) struct Approve {
+    /// Name of the cluster.
     name: String,
     /// This certificate is the cluster's, and the one in use is not.
     #[arg(long, value_name = "SERIAL")]

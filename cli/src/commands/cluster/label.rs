@@ -15,6 +15,7 @@ use crate::view::Cluster;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass cluster label eu-1 env=prod canary-")]
 pub(crate) struct Label {
+    /// Name of the cluster.
     name: String,
     /// `key=value` sets, `key-` removes.
     #[arg(required_unless_present = "server_aliases", value_name = "KEY=VALUE|KEY-")]

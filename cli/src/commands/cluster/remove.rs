@@ -10,6 +10,7 @@ use crate::view::Cluster;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass cluster remove eu-1 --yes")]
 pub(crate) struct Remove {
+    /// Name of the cluster.
     name: String,
     /// Leave the objects as they are (the default); also ends a removal that waits for an agent which does not come back.
     #[arg(long, conflicts_with = "cascade")]

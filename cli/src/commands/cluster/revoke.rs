@@ -11,6 +11,7 @@ use crate::view::Cluster;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass cluster revoke eu-1 --reason 'laptop stolen'")]
 pub(crate) struct Revoke {
+    /// Name of the cluster.
     name: String,
     /// Only this certificate, as `windlass cluster get` shows it.
     #[arg(long, value_name = "SERIAL")]

@@ -12,6 +12,7 @@ use crate::view::Cluster;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass cluster set eu-1 --hub https://hub.example:8444")]
 pub(crate) struct Set {
+    /// Name of the cluster.
     name: String,
     /// The agents listener, as the cluster reaches it: host:port, or https://host:port. The hub's certificate must have the name (`windlass-hub --name`).
     #[arg(long, value_name = "ADDRESS", required_unless_present = "default_hub")]

@@ -11,6 +11,7 @@ use crate::view::Cluster;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass cluster token eu-1 -o join.json")]
 pub(crate) struct Token {
+    /// Name of the cluster.
     name: String,
     #[command(flatten)]
     join: JoinArgs,

@@ -12,6 +12,7 @@ use crate::view::Operation;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass operation get 0193a2c4-7d1e-7000-8000-000000000001")]
 pub(crate) struct Get {
+    /// Id of the operation, as `operation list` shows it.
     id: String,
     #[command(flatten)]
     format: FormatArgs,

@@ -21,11 +21,13 @@ use crate::view::Project;
     windlass proj create -f project.yaml"
 )]
 pub(crate) struct Create {
+    /// Name of the project.
     #[arg(required_unless_present = "file", conflicts_with = "file")]
     name: Option<String>,
     /// File with AppProjects instead of a name and flags.
     #[arg(short, long, value_name = "FILE")]
     file: Vec<PathBuf>,
+    /// What it is for.
     #[arg(long, value_name = "TEXT", default_value = "")]
     description: String,
     /// A repository, or a glob of them; may repeat.

@@ -9,6 +9,7 @@ use crate::output;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass proj delete shop")]
 pub(crate) struct Delete {
+    /// Names of the projects.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 }

@@ -14,10 +14,12 @@ use crate::client::Client;
     windlass proj add-destination shop '*' '!kube-system'"
 )]
 pub(crate) struct AddDestination {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
     /// The cluster's name, or its address.
     cluster: String,
+    /// The namespace; a glob.
     namespace: String,
     /// The first argument is a name, whatever it looks like.
     #[arg(long)]
@@ -28,10 +30,12 @@ pub(crate) struct AddDestination {
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass proj remove-destination shop eu-1 'shop-*'")]
 pub(crate) struct RemoveDestination {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
     /// The cluster's name, or its address, as it is written there.
     cluster: String,
+    /// The namespace, as it is written there.
     namespace: String,
 }
 

@@ -12,6 +12,7 @@ use crate::view::Project;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass proj get shop\n  windlass proj get shop -o yaml")]
 pub(crate) struct Get {
+    /// Name of the project.
     name: String,
     #[command(flatten)]
     format: FormatArgs,

@@ -48,6 +48,7 @@ pub(crate) struct DenyNamespace {
 
 #[derive(Args)]
 struct RuleArgs {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
     /// API group; '' for the core group; a glob.

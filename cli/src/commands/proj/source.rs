@@ -11,8 +11,10 @@ use crate::client::Client;
     after_help = "Example:\n  windlass proj add-source shop https://git.example/shop/*\n  windlass proj add-source shop '!https://git.example/shop/secret'"
 )]
 pub(crate) struct AddSource {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
+    /// The repository, or a glob of them.
     url: String,
 }
 
@@ -20,8 +22,10 @@ pub(crate) struct AddSource {
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass proj remove-source shop https://git.example/shop/*")]
 pub(crate) struct RemoveSource {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
+    /// The rule, as it is written there.
     url: String,
 }
 

@@ -9,6 +9,7 @@ use crate::output;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass repo remove https://git.example/team/app.git --yes")]
 pub(crate) struct Remove {
+    /// URL of the repository, as `repo list` shows it.
     url: String,
     /// Do not ask.
     #[arg(short, long)]

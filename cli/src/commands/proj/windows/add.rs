@@ -15,6 +15,7 @@ use crate::commands::proj::edit::edit;
     after_help = "Example:\n  windlass proj windows add shop --kind deny --schedule '0 22 * * *' --duration 8h --applications '*' --time-zone Europe/Berlin"
 )]
 pub(crate) struct Add {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
     /// What it does while it is active. While any allow window is about an application, it syncs in those only.

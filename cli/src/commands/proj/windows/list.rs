@@ -15,6 +15,7 @@ use crate::output::{self, FormatArgs, age, table};
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass proj windows list shop")]
 pub(crate) struct List {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
     #[command(flatten)]

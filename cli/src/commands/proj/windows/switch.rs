@@ -49,6 +49,7 @@ pub(crate) struct DisableSyncOverrun {
 
 #[derive(Args)]
 struct WindowArgs {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
     /// Its number in `proj windows list`.

@@ -10,6 +10,7 @@ use crate::client::Client;
 #[derive(Args)]
 #[command(after_help = "Example:\n  windlass proj windows update shop 0 --duration 4h")]
 pub(crate) struct Update {
+    /// Name of the project.
     #[arg(value_name = "PROJECT")]
     project: String,
     /// Its number in `proj windows list`.
