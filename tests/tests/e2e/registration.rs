@@ -291,7 +291,8 @@ pub(crate) async fn agent_moves_to_another_address_of_its_hub() -> Result<()> {
     let nowhere = format!("127.0.0.1:{}", windlass_tests::ports::free_port()?);
     desk.cli.must(&["cluster", "set", "new-1", "--hub", &nowhere]).await?;
     pod.says("cannot be reached at its new address yet").await?;
-    ensure!(desk.hub.api().cluster("new-1").await?["connection"] == "Connected", "the old address was given up");
+    let connected = || async { Ok(desk.hub.api().cluster("new-1").await?["connection"] == "Connected") };
+    wait_for("the session to be back at the old address", SOON, connected, |is_back| is_back.then_some(())).await?;
 
     let address = other.address().to_string();
     desk.cli.must(&["cluster", "set", "new-1", "--hub", &format!("https://{address}")]).await?;
