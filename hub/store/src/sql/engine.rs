@@ -55,6 +55,22 @@ impl Db {
         })
     }
 
+    /// Changes whenever a transaction that may write ends without a commit and has seen what is not committed yet. In PostgreSQL none can.
+    pub(super) fn glimpses(&self) -> u64 {
+        match self {
+            Self::Sqlite(database) => database.glimpses(),
+            Self::Postgres { .. } => 0,
+        }
+    }
+
+    /// Waits until everything that such a transaction can have seen is durable.
+    pub(super) async fn settled(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(database) => database.settled().await,
+            Self::Postgres { .. } => Ok(()),
+        }
+    }
+
     pub(super) fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres { .. })
     }

@@ -2,7 +2,8 @@
 //! last checkpoint) runs on threads that may wait.
 //!
 //! Writers that wait for each other share a COMMIT, and with it a sync of the disk: who is done while somebody waits leaves the transaction open, and is
-//! answered once one of those who came meanwhile, or itself, has committed all. A writer that gives up takes only its own changes back.
+//! answered once one of those who came meanwhile, or itself, has committed all. A writer that gives up takes only its own changes back; what it saw of the
+//! others is as little durable as their answers, so it waits for them too ([`Sqlite::settled`]).
 
 mod row;
 
@@ -10,7 +11,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -54,6 +55,8 @@ struct Lane {
     waiting: AtomicUsize,
     /// Who is done in the transaction that is open, and waits for its COMMIT.
     done: Mutex<Vec<oneshot::Sender<Result<()>>>>,
+    /// How often somebody saw what others had not committed yet, and ended without a commit of its own.
+    glimpses: AtomicU64,
 }
 
 /// Somebody who waits to begin.
@@ -102,6 +105,27 @@ impl Sqlite {
         SqliteTx::begin(&self.writer, "BEGIN IMMEDIATE").await
     }
 
+    /// Changes whenever a writer ends without a commit that saw what is not committed yet.
+    pub(super) fn glimpses(&self) -> u64 {
+        self.writer.glimpses.load(Ordering::Acquire)
+    }
+
+    /// Waits until everything that a writer can have seen so far is durable.
+    ///
+    /// # Errors
+    /// It could not be made durable: what was seen does not hold.
+    pub(super) async fn settled(&self) -> Result<()> {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut done = self.writer.done.lock();
+            if done.is_empty() {
+                return Ok(());
+            }
+            done.push(tell);
+        }
+        settle(Arc::clone(&self.writer), told).await
+    }
+
     /// Waits for running transactions and closes every connection. Calls after it fail.
     pub(super) async fn close(&self) {
         self.readers.close().await;
@@ -114,8 +138,9 @@ impl Sqlite {
 impl Lane {
     fn new(path: &Path, reads_only: bool, count: u32) -> Arc<Self> {
         let turns = Arc::new(Semaphore::new(count as usize));
-        let (idle, waiting, done) = (Mutex::default(), AtomicUsize::new(0), Mutex::default());
-        Arc::new(Self { path: path.to_owned(), reads_only, count, turns, idle, waiting, done })
+        let (idle, waiting, done, glimpses) =
+            (Mutex::default(), AtomicUsize::new(0), Mutex::default(), AtomicU64::new(0));
+        Arc::new(Self { path: path.to_owned(), reads_only, count, turns, idle, waiting, done, glimpses })
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit> {
@@ -258,6 +283,9 @@ impl SqliteTx {
 impl Drop for SqliteTx {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
+        if self.state == State::Behind {
+            self.lane.glimpses.fetch_add(1, Ordering::AcqRel);
+        }
         let taken_back = match self.state {
             State::Nothing => Ok(()),
             // SQLite ends some transactions by itself, as when the disk is full.

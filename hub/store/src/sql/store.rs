@@ -36,14 +36,19 @@ use crate::model::*;
 pub(super) const AGAIN: u32 = 5;
 
 macro_rules! again {
-    ($call:expr) => {{
-        let mut left = AGAIN;
-        loop {
+    ($store:ident, $call:expr) => {{
+        let (mut left, before) = (AGAIN, $store.db.glimpses());
+        let result = loop {
             match $call.await {
                 Err(error) if error.is_contention() && left > 0 => left -= 1,
                 result => break result,
             }
+        };
+        // Neither "unchanged" nor a refusal may rest on what a crash would take away.
+        if $store.db.glimpses() != before {
+            $store.db.settled().await?;
         }
+        result
     }};
 }
 
@@ -54,31 +59,31 @@ impl Store for SqlStore {
     }
 
     async fn secret(&self, name: &str) -> Result<Option<Secret>> {
-        again!(installation::secret(self, name))
+        again!(self, installation::secret(self, name))
     }
 
     async fn put_secret_once(&self, name: &str, value: Secret) -> Result<Secret> {
-        again!(installation::put_secret_once(self, name, &value))
+        again!(self, installation::put_secret_once(self, name, &value))
     }
 
     async fn put_principal(&self, principal: &Principal, now: Timestamp) -> Result<()> {
-        again!(principals::put(self, principal, now))
+        again!(self, principals::put(self, principal, now))
     }
 
     async fn put_token(&self, token: &NewToken, now: Timestamp) -> Result<()> {
-        again!(principals::put_token(self, token, now))
+        again!(self, principals::put_token(self, token, now))
     }
 
     async fn principal_by_token(&self, id: Uuid, hash: [u8; 32], now: Timestamp) -> Result<Option<Principal>> {
-        again!(principals::by_token(self, id, hash, now))
+        again!(self, principals::by_token(self, id, hash, now))
     }
 
     async fn has_principals(&self) -> Result<bool> {
-        again!(principals::any(self))
+        again!(self, principals::any(self))
     }
 
     async fn log_request(&self, entry: &RequestLogEntry) -> Result<()> {
-        again!(principals::log(self, entry))
+        again!(self, principals::log(self, entry))
     }
 
     async fn put_application(
@@ -88,27 +93,27 @@ impl Store for SqlStore {
         expected: Option<u64>,
         now: Timestamp,
     ) -> Result<Put<Application>> {
-        again!(applications::put(self, manifest, origin, expected, now))
+        again!(self, applications::put(self, manifest, origin, expected, now))
     }
 
     async fn application(&self, name: &ApplicationName) -> Result<Option<Application>> {
-        again!(applications::get(self, name))
+        again!(self, applications::get(self, name))
     }
 
     async fn application_view(&self, name: &ApplicationName) -> Result<Option<ApplicationView>> {
-        again!(applications::get_view(self, name, None))
+        again!(self, applications::get_view(self, name, None))
     }
 
     async fn application_item(&self, name: &ApplicationName) -> Result<Option<ApplicationView>> {
-        again!(applications::get_view(self, name, Some(target_views::most_of_each(1))))
+        again!(self, applications::get_view(self, name, Some(target_views::most_of_each(1))))
     }
 
     async fn list_applications(&self, query: &ApplicationQuery) -> Result<Page<ApplicationView>> {
-        again!(applications::list(self, query))
+        again!(self, applications::list(self, query))
     }
 
     async fn application_names(&self, repository: Option<&str>) -> Result<Vec<(Uuid, ApplicationName)>> {
-        again!(applications::names(self, repository))
+        again!(self, applications::names(self, repository))
     }
 
     async fn delete_application(
@@ -118,23 +123,23 @@ impl Store for SqlStore {
         by: &str,
         now: Timestamp,
     ) -> Result<Vec<ClusterPosition>> {
-        again!(applications::delete(self, name, cascade, by, now))
+        again!(self, applications::delete(self, name, cascade, by, now))
     }
 
     async fn put_repository(&self, repository: NewRepository, _now: Timestamp) -> Result<Put<RepositoryRecord>> {
-        again!(repositories::put(self, &repository))
+        again!(self, repositories::put(self, &repository))
     }
 
     async fn repository(&self, url: &str) -> Result<Option<RepositoryWithSecret>> {
-        again!(repositories::get(self, url))
+        again!(self, repositories::get(self, url))
     }
 
     async fn list_repositories(&self, query: &ListQuery) -> Result<Page<RepositoryRecord>> {
-        again!(repositories::list(self, query))
+        again!(self, repositories::list(self, query))
     }
 
     async fn delete_repository(&self, url: &str) -> Result<bool> {
-        again!(repositories::delete(self, url))
+        again!(self, repositories::delete(self, url))
     }
 
     async fn put_project(
@@ -143,43 +148,43 @@ impl Store for SqlStore {
         expected: Expected,
         now: Timestamp,
     ) -> Result<Put<AppProject>> {
-        again!(projects::put(self, manifest, expected, now))
+        again!(self, projects::put(self, manifest, expected, now))
     }
 
     async fn project(&self, name: &str) -> Result<Option<AppProject>> {
-        again!(projects::get(self, name))
+        again!(self, projects::get(self, name))
     }
 
     async fn projects(&self) -> Result<Vec<AppProject>> {
-        again!(projects::all(self))
+        again!(self, projects::all(self))
     }
 
     async fn list_projects(&self, query: &ListQuery) -> Result<Page<AppProject>> {
-        again!(projects::list(self, query))
+        again!(self, projects::list(self, query))
     }
 
     async fn delete_project(&self, name: &str) -> Result<bool> {
-        again!(projects::delete(self, name))
+        again!(self, projects::delete(self, name))
     }
 
     async fn settings(&self) -> Result<SystemSettings> {
-        again!(settings::get(self))
+        again!(self, settings::get(self))
     }
 
     async fn put_settings(&self, data: &BTreeMap<String, String>, expected: Expected) -> Result<Put<SystemSettings>> {
-        again!(settings::put(self, data, expected))
+        again!(self, settings::put(self, data, expected))
     }
 
     async fn upgrades(&self, most: u32) -> Result<Vec<StoredUpgrade>> {
-        again!(upgrades::newest_first(self, most))
+        again!(self, upgrades::newest_first(self, most))
     }
 
     async fn put_upgrade(&self, upgrade: &Upgrade, expected: Expected) -> Result<StoredUpgrade> {
-        again!(upgrades::put(self, upgrade, expected))
+        again!(self, upgrades::put(self, upgrade, expected))
     }
 
     async fn create_cluster(&self, cluster: NewCluster, now: Timestamp) -> Result<Cluster> {
-        again!(clusters::create(self, &cluster, now))
+        again!(self, clusters::create(self, &cluster, now))
     }
 
     async fn update_cluster(
@@ -189,39 +194,39 @@ impl Store for SqlStore {
         server_aliases: Vec<String>,
         _now: Timestamp,
     ) -> Result<Cluster> {
-        again!(clusters::update(self, name, &labels, &server_aliases))
+        again!(self, clusters::update(self, name, &labels, &server_aliases))
     }
 
     async fn clusters(&self) -> Result<Vec<Cluster>> {
-        again!(clusters::all(self))
+        again!(self, clusters::all(self))
     }
 
     async fn cluster_view(&self, name: &str) -> Result<Option<ClusterView>> {
-        again!(clusters::get_view(self, name))
+        again!(self, clusters::get_view(self, name))
     }
 
     async fn list_clusters(&self, query: &ListQuery) -> Result<Page<ClusterView>> {
-        again!(clusters::list(self, query))
+        again!(self, clusters::list(self, query))
     }
 
     async fn delete_cluster(&self, name: &str) -> Result<bool> {
-        again!(clusters::delete(self, name))
+        again!(self, clusters::delete(self, name))
     }
 
     async fn remove_cluster(&self, name: &str, by: &str, now: Timestamp) -> Result<Vec<ClusterPosition>> {
-        again!(clusters::begin_removal(self, name, by, now))
+        again!(self, clusters::begin_removal(self, name, by, now))
     }
 
     async fn discovery(&self, cluster: Uuid) -> Result<Option<Discovery>> {
-        again!(clusters::discovery(self, cluster))
+        again!(self, clusters::discovery(self, cluster))
     }
 
     async fn put_join_token(&self, token: &NewJoinToken) -> Result<()> {
-        again!(join::put_token(self, token))
+        again!(self, join::put_token(self, token))
     }
 
     async fn put_install(&self, token: Uuid, options: &str) -> Result<()> {
-        again!(installs::put(self, token, options))
+        again!(self, installs::put(self, token, options))
     }
 
     async fn fetch_install(
@@ -230,15 +235,15 @@ impl Store for SqlStore {
         secret_hash: [u8; 32],
         now: Timestamp,
     ) -> Result<std::result::Result<FetchedInstall, FetchRefusal>> {
-        again!(installs::fetch(self, token, secret_hash, now))
+        again!(self, installs::fetch(self, token, secret_hash, now))
     }
 
     async fn set_agents_address(&self, cluster: Uuid, address: Option<&str>) -> Result<()> {
-        again!(clusters::set_agents_address(self, cluster, address))
+        again!(self, clusters::set_agents_address(self, cluster, address))
     }
 
     async fn agents_address(&self, cluster: Uuid) -> Result<Option<String>> {
-        again!(clusters::agents_address(self, cluster))
+        again!(self, clusters::agents_address(self, cluster))
     }
 
     async fn spend_join_token(
@@ -248,71 +253,71 @@ impl Store for SqlStore {
         key_digest: [u8; 32],
         now: Timestamp,
     ) -> Result<Spend> {
-        again!(join::spend(self, id, secret_hash, key_digest, now))
+        again!(self, join::spend(self, id, secret_hash, key_digest, now))
     }
 
     async fn put_certificate(&self, certificate: &IssuedCertificate, joined: Option<&str>) -> Result<()> {
-        again!(join::put_certificate(self, certificate, joined))
+        again!(self, join::put_certificate(self, certificate, joined))
     }
 
     async fn key_is_anothers(&self, cluster: Uuid, key_digest: [u8; 32]) -> Result<bool> {
-        again!(join::key_is_anothers(self, cluster, key_digest))
+        again!(self, join::key_is_anothers(self, cluster, key_digest))
     }
 
     async fn cluster_of_token(&self, id: Uuid) -> Result<Option<Uuid>> {
-        again!(join::cluster_of_token(self, id))
+        again!(self, join::cluster_of_token(self, id))
     }
 
     async fn identity_of(&self, serial: &str) -> Result<Option<(IssuedCertificate, IdentityRecord)>> {
-        again!(identities::of_serial(self, serial))
+        again!(self, identities::of_serial(self, serial))
     }
 
     async fn identity(&self, cluster: Uuid) -> Result<IdentityRecord> {
-        again!(identities::of_cluster(self, cluster))
+        again!(self, identities::of_cluster(self, cluster))
     }
 
     async fn change_identity(&self, cluster: Uuid, change: &IdentityEvent, now: Timestamp) -> Result<Verdict> {
-        again!(identities::change(self, cluster, change, now))
+        again!(self, identities::change(self, cluster, change, now))
     }
 
     async fn identities_changed(&self, after: u64) -> Result<(u64, Vec<Uuid>)> {
-        again!(identities::changed(self, after))
+        again!(self, identities::changed(self, after))
     }
 
     async fn revoked_certificates(&self, cluster: Option<Uuid>) -> Result<Vec<(Uuid, String)>> {
-        again!(identities::revoked(self, cluster))
+        again!(self, identities::revoked(self, cluster))
     }
 
     async fn revoke_listed(&self, serials: &[String]) -> Result<u64> {
-        again!(identities::revoke_listed(self, serials))
+        again!(self, identities::revoke_listed(self, serials))
     }
 
     async fn authorities(&self) -> Result<Vec<AuthorityEntry>> {
-        again!(authorities::all(self))
+        again!(self, authorities::all(self))
     }
 
     async fn put_authority_once(&self, entry: &AuthorityEntry) -> Result<()> {
-        again!(authorities::put_once(self, entry))
+        again!(self, authorities::put_once(self, entry))
     }
 
     async fn retire_authorities(&self, numbers: &[u64], now: Timestamp) -> Result<()> {
-        again!(authorities::retire(self, numbers, now))
+        again!(self, authorities::retire(self, numbers, now))
     }
 
     async fn authority_holders(&self) -> Result<Vec<Holder>> {
-        again!(authorities::holders(self))
+        again!(self, authorities::holders(self))
     }
 
     async fn certificate(&self, serial: &str) -> Result<Option<IssuedCertificate>> {
-        again!(join::certificate(self, serial))
+        again!(self, join::certificate(self, serial))
     }
 
     async fn certificate_for_key(&self, cluster: Uuid, key_digest: [u8; 32]) -> Result<Option<IssuedCertificate>> {
-        again!(join::certificate_for_key(self, cluster, key_digest))
+        again!(self, join::certificate_for_key(self, cluster, key_digest))
     }
 
     async fn newest_certificate(&self, cluster: Uuid) -> Result<Option<IssuedCertificate>> {
-        again!(join::newest_certificate(self, cluster))
+        again!(self, join::newest_certificate(self, cluster))
     }
 
     async fn open_session(
@@ -321,35 +326,35 @@ impl Store for SqlStore {
         hello: &Hello,
         now: Timestamp,
     ) -> Result<windlass_domain::exchange::hub::Opened> {
-        again!(sessions::open(self, cluster, hello, now))
+        again!(self, sessions::open(self, cluster, hello, now))
     }
 
     async fn close_session(&self, session: Session, now: Timestamp) -> Result<()> {
-        again!(sessions::close(self, session, now))
+        again!(self, sessions::close(self, session, now))
     }
 
     async fn put_discovery(&self, session: Session, discovery: &Discovery) -> Result<()> {
-        again!(sessions::put_discovery(self, session, discovery))
+        again!(self, sessions::put_discovery(self, session, discovery))
     }
 
     async fn session_problem(&self, session: Session, problem: &str) -> Result<()> {
-        again!(sessions::problem(self, session, problem))
+        again!(self, sessions::problem(self, session, problem))
     }
 
     async fn beat(&self, now: Timestamp) -> Result<u64> {
-        again!(presence::beat(self, now))
+        again!(self, presence::beat(self, now))
     }
 
     async fn verified(&self, session: Session, at: Timestamp) -> Result<()> {
-        again!(sessions::verified(self, session, at))
+        again!(self, sessions::verified(self, session, at))
     }
 
     async fn report(&self, session: Session, report: &AgentReport, now: Timestamp) -> Result<Vec<ClusterPosition>> {
-        again!(status::report(self, session, report, now))
+        again!(self, status::report(self, session, report, now))
     }
 
     async fn compare(&self, cluster: Uuid, compare: &windlass_domain::exchange::Compare) -> Result<Comparison> {
-        again!(sessions::compare(self, cluster, compare))
+        again!(self, sessions::compare(self, cluster, compare))
     }
 
     async fn commit_desired(&self, commit: DesiredCommit, now: Timestamp) -> Result<Vec<ClusterPosition>> {
@@ -366,7 +371,7 @@ impl Store for SqlStore {
     }
 
     async fn compiled(&self, application: Uuid) -> Result<Option<Compiled>> {
-        again!(desired::compiled(self, application))
+        again!(self, desired::compiled(self, application))
     }
 
     async fn amend_target(
@@ -376,31 +381,31 @@ impl Store for SqlStore {
         amendment: Amendment,
         now: Timestamp,
     ) -> Result<ClusterPosition> {
-        again!(amend::amend(self, application, cluster, &amendment, now))
+        again!(self, amend::amend(self, application, cluster, &amendment, now))
     }
 
     async fn position(&self, cluster: Uuid) -> Result<Position> {
-        again!(delta::current(self, cluster))
+        again!(self, delta::current(self, cluster))
     }
 
     async fn generations(&self) -> Result<Vec<(Uuid, u64)>> {
-        again!(delta::generations(self))
+        again!(self, delta::generations(self))
     }
 
     async fn delta(&self, cluster: Uuid, since: Option<u64>) -> Result<Delta> {
-        again!(delta::since(self, cluster, since))
+        again!(self, delta::since(self, cluster, since))
     }
 
     async fn contents(&self, cluster: Uuid, digests: &[Digest]) -> Result<Vec<(Digest, Vec<u8>)>> {
-        again!(contents::reachable(self, cluster, digests))
+        again!(self, contents::reachable(self, cluster, digests))
     }
 
     async fn targets(&self, application: Uuid) -> Result<Vec<TargetView>> {
-        again!(target_views::all(self, application))
+        again!(self, target_views::all(self, application))
     }
 
     async fn list_targets(&self, application: Uuid, query: &ListQuery) -> Result<Page<TargetView>> {
-        again!(target_views::list(self, application, query))
+        again!(self, target_views::list(self, application, query))
     }
 
     async fn list_resources(
@@ -409,23 +414,23 @@ impl Store for SqlStore {
         cluster: Option<Uuid>,
         query: &ListQuery,
     ) -> Result<Page<(Uuid, ResourceStatus)>> {
-        again!(resources::list(self, application, cluster, query))
+        again!(self, resources::list(self, application, cluster, query))
     }
 
     async fn list_operations(&self, application: Option<Uuid>, query: &ListQuery) -> Result<Page<OperationRecord>> {
-        again!(operations::list(self, application, query))
+        again!(self, operations::list(self, application, query))
     }
 
     async fn operation(&self, id: Uuid) -> Result<Option<OperationRecord>> {
-        again!(operations::get(self, id))
+        again!(self, operations::get(self, id))
     }
 
     async fn history(&self, application: Uuid, cluster: Option<Uuid>, query: &ListQuery) -> Result<Page<HistoryEntry>> {
-        again!(history::list(self, application, cluster, query))
+        again!(self, history::list(self, application, cluster, query))
     }
 
     async fn deployment(&self, application: Uuid, id: u64) -> Result<Option<HistoryEntry>> {
-        again!(history::get(self, application, id))
+        again!(self, history::get(self, application, id))
     }
 
     async fn hold_revision(
@@ -435,7 +440,7 @@ impl Store for SqlStore {
         operations: &[(Uuid, OperationRequest)],
         now: Timestamp,
     ) -> Result<Vec<ClusterPosition>> {
-        again!(hold::hold(self, application, hold, operations, now))
+        again!(self, hold::hold(self, application, hold, operations, now))
     }
 
     async fn release_revision(
@@ -444,15 +449,15 @@ impl Store for SqlStore {
         by: &str,
         now: Timestamp,
     ) -> Result<Option<Vec<ClusterPosition>>> {
-        again!(hold::release(self, application, by, now))
+        again!(self, hold::release(self, application, by, now))
     }
 
     async fn freezes(&self) -> Result<Vec<Freeze>> {
-        again!(freeze::all(self))
+        again!(self, freeze::all(self))
     }
 
     async fn put_freeze(&self, freeze: &Freeze, now: Timestamp) -> Result<Vec<ClusterPosition>> {
-        again!(freeze::put(self, freeze, now))
+        again!(self, freeze::put(self, freeze, now))
     }
 
     async fn remove_freeze(
@@ -461,15 +466,15 @@ impl Store for SqlStore {
         by: &str,
         now: Timestamp,
     ) -> Result<Option<Vec<ClusterPosition>>> {
-        again!(freeze::remove(self, scope, by, now))
+        again!(self, freeze::remove(self, scope, by, now))
     }
 
     async fn dependents(&self) -> Result<Vec<Node>> {
-        again!(hold::dependents(self))
+        again!(self, hold::dependents(self))
     }
 
     async fn waiting(&self) -> Result<Vec<ApplicationName>> {
-        again!(hold::waiting(self))
+        again!(self, hold::waiting(self))
     }
 
     async fn set_waits(
@@ -477,7 +482,7 @@ impl Store for SqlStore {
         application: Uuid,
         waits: &[(Uuid, Digest, Option<Paused>)],
     ) -> Result<Vec<ClusterPosition>> {
-        again!(hold::set_waits(self, application, waits))
+        again!(self, hold::set_waits(self, application, waits))
     }
 
     async fn confirm_deletion(
@@ -487,19 +492,19 @@ impl Store for SqlStore {
         by: &str,
         now: Timestamp,
     ) -> Result<Vec<ClusterPosition>> {
-        again!(hold::confirm_deletion(self, application, clusters, by, now))
+        again!(self, hold::confirm_deletion(self, application, clusters, by, now))
     }
 
     async fn abandon_target(&self, application: Uuid, cluster: Uuid, by: &str, now: Timestamp) -> Result<LeftBehind> {
-        again!(hold::abandon(self, application, cluster, by, now))
+        again!(self, hold::abandon(self, application, cluster, by, now))
     }
 
     async fn log_event(&self, event: &ApplicationEvent) -> Result<()> {
-        again!(events::put(self, event))
+        again!(self, events::put(self, event))
     }
 
     async fn events(&self, application: Option<&ApplicationName>, query: &ListQuery) -> Result<Page<ApplicationEvent>> {
-        again!(events::list(self, application, query))
+        again!(self, events::list(self, application, query))
     }
 
     fn newest(&self) -> tokio::sync::watch::Receiver<u64> {
@@ -507,19 +512,19 @@ impl Store for SqlStore {
     }
 
     async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>> {
-        again!(feed::changes(self, after, limit))
+        again!(self, feed::changes(self, after, limit))
     }
 
     async fn written(&self, after: u64) -> Result<Written> {
-        again!(feed::written(self, after))
+        again!(self, feed::written(self, after))
     }
 
     async fn collect_garbage(&self, before: Timestamp) -> Result<u64> {
-        again!(contents::collect_garbage(self, before))
+        again!(self, contents::collect_garbage(self, before))
     }
 
     async fn forget_operations(&self, before: Timestamp) -> Result<u64> {
-        again!(operations::forget(self, before))
+        again!(self, operations::forget(self, before))
     }
 
     fn is_shared(&self) -> bool {

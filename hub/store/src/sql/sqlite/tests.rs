@@ -100,3 +100,39 @@ async fn writers_share_a_commit_and_who_gives_up_takes_back_its_own_only() {
     database.close().await;
     assert!(database.write().await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_seen_before_its_commit_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Arc::new(database(&folder).await);
+    let waiting = async |count: usize| {
+        while database.writer.waiting.load(Ordering::Acquire) < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let first = database.write().await.expect("a transaction");
+    let writer = tokio::spawn({
+        let database = Arc::clone(&database);
+        async move {
+            let mut tx = database.write().await?;
+            tx.execute("INSERT INTO t (b) VALUES (1)", args![]).await?;
+            tx.commit().await
+        }
+    });
+    waiting(1).await;
+    let looker = tokio::spawn({
+        let database = Arc::clone(&database);
+        async move {
+            let mut tx = database.write().await?;
+            let seen = tx.rows("SELECT b FROM t", args![], 9).await?.len();
+            drop(tx);
+            database.settled().await?;
+            Ok::<_, Error>((seen, count(&database).await))
+        }
+    });
+    waiting(2).await;
+    drop(first);
+    assert_eq!(looker.await.expect("ran").expect("looked"), (1, 1), "what it saw is there for everybody");
+    writer.await.expect("ran").expect("written");
+    assert_eq!(database.glimpses(), 1);
+}
