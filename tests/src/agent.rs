@@ -93,6 +93,11 @@ impl Agent {
         .await
     }
 
+    /// Whether the last lines of its log hold the text.
+    pub fn has_said(&self, text: &str) -> bool {
+        self.process.log_tail(100).contains(text)
+    }
+
     /// SIGKILL: nothing is flushed.
     pub fn kill9(&mut self) -> Result<()> {
         self.process.kill9()

@@ -381,10 +381,15 @@ pub(crate) async fn action_runs_on_several_clusters_and_names_those_where_it_did
 
     // One is away: it is named, and the other is done.
     let before = stamped(&fleet, US).await?;
+    let second = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|since| since.as_secs());
+    let restarted = second()?;
     fleet.member_mut(EU)?.agent.kill9()?;
     let name = format!("/api/v1/clusters/{EU}");
     let gone = || fleet.api().get(&name);
     wait_for("the hub to know", SOON, gone, |seen| (seen["connection"] != "Connected").then_some(())).await?;
+    // The stamp is of whole seconds: within one, the second restart would be the first.
+    let next = || async { Ok(second()?) };
+    wait_for("another second", SOON, next, |now| (*now > restarted).then_some(())).await?;
     let partly = cli.run(&[&run[..], &["--all-clusters", "-o", "json"]].concat()).await?;
     let answer: Value = serde_json::from_str(&partly.stdout)?;
     let of = |cluster: &str| answer["clusters"].as_array().into_iter().flatten().find(|one| one["cluster"] == cluster);

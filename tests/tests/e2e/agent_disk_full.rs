@@ -1,6 +1,6 @@
 //! The agent's disk is full: it takes nothing that it cannot keep, says so, and goes on by itself when there is room.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::json;
 use windlass_tests::app::{App, Destination, Policy, SOON, message_application, message_of};
 use windlass_tests::fleet::Fleet;
@@ -29,14 +29,15 @@ pub(crate) async fn full_disk_of_the_agent_loses_nothing() -> Result<()> {
     app.settles_at(&first).await?;
 
     disk.fill()?;
-    let held = fleet.api().cluster(EU).await?["ackedGeneration"].as_u64().unwrap_or_default();
+    until_nothing_fits(&fleet, &app).await?;
+    let held = acknowledged(&fleet).await?;
     let added = manifest::configmap("added", &[("a", "b")]);
     let second = app.commit(&[("configmap.yaml", message_of("no room")), ("added.yaml", added)]).await?;
     app.refresh().await?;
     // What it says of it is seen before anything is asserted: by then it has tried.
-    let tells = ["No space left", "StorageFull", "storage", "no room"];
-    fleet.member(EU)?.agent.says(&tells, SOON).await?;
-    let now = fleet.api().cluster(EU).await?["ackedGeneration"].as_u64().unwrap_or_default();
+    let refused = fleet.member(EU)?.agent.says(&["the rows could not be kept"], SOON).await?;
+    ensure!(refused.contains("no room"), "{refused}");
+    let now = acknowledged(&fleet).await?;
     ensure!(now == held, "generation {now} was acknowledged and could not be kept; {held} was before");
     let objects = &fleet.member(EU)?.objects;
     ensure!(objects.get(app.name(), configmap("added")).await?.is_none(), "it applied what it could not keep");
@@ -64,4 +65,25 @@ pub(crate) async fn full_disk_of_the_agent_loses_nothing() -> Result<()> {
     fleet.finish();
     drop(disk);
     Ok(())
+}
+
+/// A full disk still has room in the last block of each file: the agent is told of other settings until it cannot keep them.
+async fn until_nothing_fits(fleet: &Fleet, app: &App) -> Result<()> {
+    for limit in 10..100 {
+        let told = acknowledged(fleet).await?;
+        let mut manifest = app.manifest();
+        manifest["spec"]["syncPolicy"]["retry"] = json!({ "limit": limit });
+        fleet.api().put_application(&manifest).await?;
+        let agent = &fleet.member(EU)?.agent;
+        let outcome = || async { Ok((acknowledged(fleet).await? > told, agent.has_said("the rows could not be kept"))) };
+        let kept = |outcome: &(bool, bool)| (outcome.0 || outcome.1).then_some(outcome.1);
+        if wait_for("the agent to keep its rows or to say that it cannot", SOON, outcome, kept).await? {
+            return Ok(());
+        }
+    }
+    bail!("the disk never was full")
+}
+
+async fn acknowledged(fleet: &Fleet) -> Result<u64> {
+    Ok(fleet.api().cluster(EU).await?["ackedGeneration"].as_u64().unwrap_or_default())
 }

@@ -106,8 +106,12 @@ async fn endless_sync(desk: &Desk, repo: &Repo, begins: bool) -> Result<()> {
         desk.until("windlass operation list --app web --limit 1 -o json", "terminated by").await?;
     }
     repo.publish(&files, "a sync that takes its time").await?;
-    let wanted = if begins { "completion of the PreSync hook" } else { "successfully synced" };
-    desk.until("windlass app refresh web; windlass operation list --app web --limit 1 -o json", wanted).await
+    if begins {
+        let listed = "windlass app refresh web; windlass operation list --app web --limit 1 -o json";
+        return desk.until(listed, "completion of the PreSync hook").await;
+    }
+    // What was stopped wrote nothing but its hook: there is nothing to sync then.
+    desk.until("windlass app refresh web; windlass app get web -o json", "\"sync\": \"Synced\"").await
 }
 
 /// An object that Argo CD has in the cluster and git now names too; returns when the hub knows that it was refused.

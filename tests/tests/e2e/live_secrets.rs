@@ -100,32 +100,7 @@ pub(crate) async fn values_of_secrets_are_nowhere() -> Result<()> {
     std::fs::create_dir_all(&local)?;
     std::fs::write(local.join("secret.yaml"), manifest::secret("password", &[("password", LOCAL)]).to_yaml())?;
     let local = local.display().to_string();
-    let (eu, us) = (["--cluster", EU], ["--cluster", US]);
-    let of_secret = ["--kind", "Secret", "--resource-name", "password"];
-    let commands: Vec<Vec<&str>> = vec![
-        [&["app", "diff", &name][..], &eu].concat(),
-        [&["app", "diff", &name, "-o", "json"][..], &us].concat(),
-        [&["app", "diff", &name, "--revision", &first][..], &eu].concat(),
-        [&["app", "diff", &name, "--revision", &second][..], &eu].concat(),
-        [&["app", "diff", &name, "--local", &local][..], &eu].concat(),
-        [&["app", "diff", &name, "--against-cluster", US][..], &eu].concat(),
-        [&["app", "get-resource", &name, "--kind", "Secret", "-o", "json"][..], &eu].concat(),
-        [&["app", "get-resource", &name, "--kind", "Secret", "--show-managed-fields", "-o", "yaml"][..], &eu].concat(),
-        [&["app", "tree", &name, "-o", "json"][..], &eu].concat(),
-        [&["app", "events", &name, "--kind", "Secret"][..], &eu].concat(),
-        vec!["app", "manifests", &name],
-        vec!["app", "manifests", &name, "-o", "json"],
-        vec!["app", "get", &name, "-o", "json"],
-        vec!["app", "resources", &name, "-o", "json"],
-        vec!["app", "events", &name],
-        vec!["app", "history", &name],
-        vec!["explain", &name],
-        vec!["operation", "list", "--app", &name],
-        [&["app", "actions", "list", &name, "--kind", "Secret", "-o", "json"][..], &eu].concat(),
-        [&["app", "actions", "run", &name, "tell"][..], &of_secret, &eu].concat(),
-        [&["app", "actions", "run", &name, "spoil"][..], &of_secret, &eu].concat(),
-        [&["app", "actions", "run", &name, "misname"][..], &of_secret, &eu].concat(),
-    ];
+    let commands = commands(&name, &first, &second, &local);
     for command in &commands {
         let output = cli.run(command).await?;
         let said = format!("{}{}", output.stdout, output.stderr);
@@ -140,6 +115,36 @@ pub(crate) async fn values_of_secrets_are_nowhere() -> Result<()> {
     invariants::check(&fleet, &[]).await?;
     fleet.finish();
     Ok(())
+}
+
+/// Everything that shows objects, or that could.
+fn commands<'a>(name: &'a str, first: &'a str, second: &'a str, local: &'a str) -> Vec<Vec<&'a str>> {
+    let (eu, us) = (["--cluster", EU], ["--cluster", US]);
+    let of_secret = ["--kind", "Secret", "--resource-name", "password"];
+    vec![
+        [&["app", "diff", name][..], &eu].concat(),
+        [&["app", "diff", name, "-o", "json"][..], &us].concat(),
+        [&["app", "diff", name, "--revision", first][..], &eu].concat(),
+        [&["app", "diff", name, "--revision", second][..], &eu].concat(),
+        [&["app", "diff", name, "--local", local][..], &eu].concat(),
+        [&["app", "diff", name, "--against-cluster", US][..], &eu].concat(),
+        [&["app", "get-resource", name, "--kind", "Secret", "-o", "json"][..], &eu].concat(),
+        [&["app", "get-resource", name, "--kind", "Secret", "--show-managed-fields", "-o", "yaml"][..], &eu].concat(),
+        [&["app", "tree", name, "-o", "json"][..], &eu].concat(),
+        [&["app", "events", name, "--kind", "Secret"][..], &eu].concat(),
+        vec!["app", "manifests", name],
+        vec!["app", "manifests", name, "-o", "json"],
+        vec!["app", "get", name, "-o", "json"],
+        vec!["app", "resources", name, "-o", "json"],
+        vec!["app", "events", name],
+        vec!["app", "history", name],
+        vec!["explain", name],
+        vec!["operation", "list", "--app", name],
+        [&["app", "actions", "list", name, "--kind", "Secret", "-o", "json"][..], &eu].concat(),
+        [&["app", "actions", "run", name, "tell"][..], &of_secret, &eu].concat(),
+        [&["app", "actions", "run", name, "spoil"][..], &of_secret, &eu].concat(),
+        [&["app", "actions", "run", name, "misname"][..], &of_secret, &eu].concat(),
+    ]
 }
 
 /// Errors that would quote their input, if they were let.

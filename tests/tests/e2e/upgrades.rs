@@ -177,14 +177,14 @@ pub(crate) async fn deployment_of_the_agent_pauses_all_writes() -> Result<()> {
     app.create().await?;
     app.settles_at(&first).await?;
     desk.shell(&format!("kubectl -n {NAMESPACE} annotate deployment {AGENT} windlass.dev/pause='incident 42'")).await?;
-    let frozen = || async { Ok(desk.cli.must(&["app", "get", "paused"]).await?) };
+    let frozen = || desk.cli.must(&["app", "get", "paused"]);
     wait_for("the pause to be reported", SOON, frozen, |said| {
         (said.contains("WritesFrozen") && said.contains("incident 42")).then_some(())
     })
     .await?;
     let second = app.commit(&[windlass_tests::app::message_application("two").remove(0)]).await?;
     app.refresh().await?;
-    let look = || async { Ok(desk.cli.must(&["app", "get", "paused"]).await?) };
+    let look = || desk.cli.must(&["app", "get", "paused"]);
     wait_for("the difference to be seen", SOON, look, |said| said.contains("OutOfSync").then_some(())).await?;
     let objects = Objects::new(desk.plane.client().await?);
     let message = || objects.get("paused", windlass_tests::objects::configmap("message"));

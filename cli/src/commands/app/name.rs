@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_namespace_is_in_the_name_or_in_its_flag() {
         for (line, path, printed) in [
-            (&["x", "web"][..], ["applications", "argocd", "web"], "web"),
+            (&["x", "web"][..], ["applications", "argocd", "web"], "argocd/web"),
             (&["x", "team/web"], ["applications", "team", "web"], "team/web"),
             (&["x", "web", "-N", "team"], ["applications", "team", "web"], "team/web"),
         ] {

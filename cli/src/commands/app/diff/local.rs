@@ -227,7 +227,9 @@ mod tests {
         let refused = names(manifests(&base, None, &application(helm))).expect_err("it is no directory");
         assert!(refused.contains("render it yourself"), "{refused}");
         assert_eq!(names(manifests(&base.join("b.txt"), None, &Value::Null)), own(&["b"]), "a file is a file");
-        let outside = names(manifests(&base, Some(&base.join("sub")), &application(json!({}))));
-        assert!(outside.is_err_and(|why| why.contains("not below")), "a directory outside of its root");
+        let plain = application(json!({ "repoURL": "https://git.example/web", "path": "deploy" }));
+        let outside =
+            names(manifests(&base, Some(&base.join("sub")), &plain)).expect_err("a directory outside of its root");
+        assert!(outside.contains("not below"), "{outside}");
     }
 }
