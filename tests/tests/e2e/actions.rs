@@ -1,6 +1,7 @@
 //! Actions on live objects: what they write, what git says to it, who may, and what users' scripts cannot do.
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 use windlass_tests::app::{App, Destination, Policy, SOON};
@@ -381,14 +382,13 @@ pub(crate) async fn action_runs_on_several_clusters_and_names_those_where_it_did
 
     // One is away: it is named, and the other is done.
     let before = stamped(&fleet, US).await?;
-    let second = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|since| since.as_secs());
-    let restarted = second()?;
+    let restarted = Timestamp::now().as_second();
     fleet.member_mut(EU)?.agent.kill9()?;
     let name = format!("/api/v1/clusters/{EU}");
     let gone = || fleet.api().get(&name);
     wait_for("the hub to know", SOON, gone, |seen| (seen["connection"] != "Connected").then_some(())).await?;
     // The stamp is of whole seconds: within one, the second restart would be the first.
-    let next = || async { Ok(second()?) };
+    let next = || async { Ok(Timestamp::now().as_second()) };
     wait_for("another second", SOON, next, |now| (*now > restarted).then_some(())).await?;
     let partly = cli.run(&[&run[..], &["--all-clusters", "-o", "json"]].concat()).await?;
     let answer: Value = serde_json::from_str(&partly.stdout)?;

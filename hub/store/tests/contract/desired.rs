@@ -83,7 +83,8 @@ contract! {
         let mut forged = rendered("web");
         forged.contents[0].1.push(b'!');
         assert!(matches!(bed.commit_desired(commit(&web, &forged, &[eu.uid]), at(1)).await, Err(Error::Invalid(_))));
-        assert_eq!((*bed.newest().borrow(), bed.position(eu.uid).await.expect("a position").generation), (before, 0));
+        let position = bed.position(eu.uid).await.expect("a position");
+        assert_eq!((*bed.newest().borrow(), position.generation), (before, 0));
     }
 
     async fn a_target_leaves_by_an_explicit_removal_only(bed: Bed) {

@@ -94,6 +94,7 @@ contract! {
         let session = session(&*bed, &us).await;
         let before = *bed.newest().borrow();
         assert_eq!(bed.apply_status(session, &[healthy(&web).delta_from(None)], at(3)).await.expect("applied"), vec![]);
-        assert_eq!((*bed.newest().borrow(), objects(&*bed, web.uid).await.len()), (before, 0));
+        let objects = objects(&*bed, web.uid).await;
+        assert_eq!((*bed.newest().borrow(), objects.len()), (before, 0));
     }
 }
