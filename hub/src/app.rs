@@ -68,9 +68,11 @@ pub async fn run(config: Config) -> Result<()> {
     let revocations = revocations(&config, store.as_ref(), &clock).await?;
     let base = Base { store, authority, clock, advertised, revocations };
     let admin_token = first_start::admin(base.store.as_ref(), &config.data_dir, base.clock.now()).await?;
+    // Whoever finds the hub ready may look for it.
+    let ca_file = announce::write_ca(&base.authority, &config.data_dir)?;
     let parts = start(&config, &base, listeners.api, listeners.agents, &admin, &shutdown).await?;
     shutdown.spawn(announce::keep_ca(Arc::clone(&base.authority), config.data_dir.clone(), shutdown.token()));
-    announce::started(&base.advertised, &base.authority, &config.data_dir, admin_token)?;
+    announce::started(&base.advertised, &base.authority, &ca_file, &config.data_dir, admin_token)?;
 
     let ended = parts.wait(&shutdown).await;
     shutdown.drain(DRAIN).await;

@@ -16,10 +16,10 @@ use crate::pki::Authority;
 pub(super) fn started(
     advertised: &Advertised,
     authority: &Authority,
+    ca_file: &Path,
     data_dir: &Path,
     admin_token: Option<Zeroizing<String>>,
 ) -> Result<()> {
-    let ca_file = write_ca(authority, data_dir)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "windlass-hub: API {}", advertised.api_url)?;
     writeln!(out, "windlass-hub: agents {}", advertised.agents_address)?;
@@ -57,8 +57,8 @@ pub(super) async fn keep_ca(authority: Arc<Authority>, data_dir: PathBuf, stop: 
     }
 }
 
-/// Whole or not at all: who reads it meanwhile has the one of before.
-fn write_ca(authority: &Authority, data_dir: &Path) -> Result<PathBuf> {
+/// Writes `ca.pem`, whole or not at all: who reads it meanwhile has the one of before. Returns where it is.
+pub(super) fn write_ca(authority: &Authority, data_dir: &Path) -> Result<PathBuf> {
     let (file, beside) = (data_dir.join("ca.pem"), data_dir.join("ca.pem.new"));
     let written = std::fs::write(&beside, authority.ca_pem()).and_then(|()| std::fs::rename(&beside, &file));
     written.with_context(|| format!("{} cannot be written", file.display()))?;
