@@ -94,6 +94,7 @@ scenarios! {
     identity {
         floods_of_handshakes_take_no_memory,
         revoked_cluster_is_cut_off_and_joins_again,
+        identity_survives_agent_kill,
         two_agents_of_one_identity_are_quarantined,
         cluster_that_was_away_for_long_only_reports,
         authority_is_replaced_without_a_dropped_session,

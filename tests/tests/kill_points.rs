@@ -41,12 +41,6 @@ const NEVER_FOUND: &[(&str, &str)] = &[
     ("phase Failed", "as Succeeded: the operation is over, and its end not on record"),
 ];
 
-/// Failpoints that are no kill points of a scenario, and what shows them.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("identity::renewed-before-kept", "issue 7's scenarios of renewal"),
-    ("identity::renewed-before-used", "issue 7's scenarios of renewal"),
-];
-
 #[test]
 fn every_state_of_an_operation_has_a_kill_point() {
     let states: BTreeSet<String> = windlass_domain::operation::states().into_iter().collect();
@@ -79,8 +73,7 @@ fn every_failpoint_is_hit_by_a_scenario() {
     let named = called.filter_map(|rest| rest.split('"').next());
     let named: BTreeSet<&str> = named.filter(|name| name.contains("::") && *name != "runtime::test").collect();
     assert!(named.len() > 20, "{named:?}");
-    let elsewhere = |name: &str| ELSEWHERE.iter().any(|(point, _)| *point == name);
-    let unhit: Vec<&&str> = named.iter().filter(|name| !elsewhere(name) && !scenarios.contains(**name)).collect();
+    let unhit: Vec<&&str> = named.iter().filter(|name| !scenarios.contains(**name)).collect();
     assert!(unhit.is_empty(), "no scenario hits {unhit:?}");
 }
 

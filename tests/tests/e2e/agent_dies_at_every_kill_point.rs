@@ -120,7 +120,7 @@ async fn dies_and_goes_on(fleet: &mut Fleet, app: &App, point: &str, commit: &st
     app.settles_at(commit).await
 }
 
-async fn was_hit(member: &mut Member, point: &str) -> Result<()> {
+pub(super) async fn was_hit(member: &mut Member, point: &str) -> Result<()> {
     let process = member.agent.process();
     let status = process.wait_exited(SOON).await?;
     ensure!(!status.success(), "{point}: {status}");

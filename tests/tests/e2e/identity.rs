@@ -15,6 +15,7 @@ use windlass_tests::invariants;
 use windlass_tests::objects::configmap;
 use windlass_tests::wait::{wait_for, wait_until};
 
+use super::agent_dies_at_every_kill_point::was_hit;
 use super::stage::{EU, own_fleet, plane};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -70,6 +71,40 @@ pub(crate) async fn revoked_cluster_is_cut_off_and_joins_again() -> Result<()> {
     member.agent.restart()?;
     app.settles_at(&commit).await?;
     cluster_where(&fleet, "it to be trusted", |c| c["identity"]["state"] == "Trusted").await?;
+    invariants::check(&fleet, &[&app]).await?;
+    fleet.finish();
+    Ok(())
+}
+
+/// Killed between an answer of the hub and the disk, or between the disk and the session: the same is asked again, or what was kept is used.
+pub(crate) async fn identity_survives_agent_kill() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut fleet = own_fleet("identity-kill").await?;
+    let mut app = settled(&fleet, "identity-kill").await?;
+    let cli = Cli::logged_in(folder.path(), fleet.hub()).await?;
+    let path = folder.path().join("join.json");
+    let mut offset = Duration::ZERO;
+    for point in ["identity::rejoined-before-kept", "identity::renewed-before-kept", "identity::renewed-before-used"] {
+        let before = fleet.api().cluster(EU).await?["certificate"]["serial"].clone();
+        ensure!(before.is_string(), "{before}");
+        fleet.member(EU)?.agent.admin()?.failpoint(point, "kill").await?;
+        if point.contains("rejoined") {
+            cli.must(&["cluster", "revoke", EU, "--reason", "to join again", "--yes"]).await?;
+            cli.must(&["cluster", "rejoin", EU, "-o", &path.display().to_string()]).await?;
+            std::fs::copy(&path, fleet.member(EU)?.agent.join_file())?;
+        } else {
+            offset += 5 * DAY + 3 * HOUR;
+            fleet.hub().admin()?.shift_clock(offset).await?;
+            shifted(&fleet, offset).await?;
+        }
+        was_hit(fleet.member_mut(EU)?, point).await?;
+        fleet.member_mut(EU)?.agent.restart()?;
+        shifted(&fleet, offset).await?;
+        cluster_where(&fleet, "another certificate", |c| c["certificate"]["serial"] != before).await?;
+        cluster_where(&fleet, "it to be trusted", |c| c["identity"]["state"] == "Trusted").await?;
+        let commit = app.commit(&[("configmap.yaml", message_of(point))]).await?;
+        app.settles_at(&commit).await?;
+    }
     invariants::check(&fleet, &[&app]).await?;
     fleet.finish();
     Ok(())
